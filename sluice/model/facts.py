@@ -22,7 +22,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Position(Fact):
-    """How far a source has been read. `value` is exact: ISO 8601 with microseconds, an integer, or a decimal, as text."""
+    """How far a source has been read. `value` is exact text: ISO 8601 with microseconds, or an integer."""
 
     mode: str
     value: str | None = None

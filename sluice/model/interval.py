@@ -105,7 +105,9 @@ class Calendar:
         else:
             following = day + timedelta(days=7 if self.unit == "week" else 1)
         return Interval(
-            self._midnight(day), self._midnight(following), day.strftime("%Y-%m" if self.unit == "month" else "%Y-%m-%d")
+            self._midnight(day),
+            self._midnight(following),
+            day.strftime("%Y-%m" if self.unit == "month" else "%Y-%m-%d"),
         )
 
     def _midnight(self, day: date) -> datetime:

@@ -106,7 +106,7 @@ class Freshness(Strict):
 
 
 class LateData(Strict):
-    auto: Duration = Field("7d", validate_default=True)  # type: ignore[assignment]
+    auto: Duration = Field("7d", validate_default=True)
 
 
 class Alerts(Strict):
@@ -137,7 +137,7 @@ class ProductContract(Contract):
     volume: Volume | None = None
     freshness: Freshness
     late_data: LateData = LateData()
-    rollback_window: Duration = Field("30d", validate_default=True)  # type: ignore[assignment]
+    rollback_window: Duration = Field("30d", validate_default=True)
     alerts: Alerts
     slo: Slo = Slo()
 

@@ -59,13 +59,13 @@ class Limits(Strict):
 
 class Retry(Strict):
     attempts: int = Field(4, ge=1, le=20)
-    first: Duration = Field("2s", validate_default=True)  # type: ignore[assignment]
-    cap: Duration = Field("5m", validate_default=True)  # type: ignore[assignment]
+    first: Duration = Field("2s", validate_default=True)
+    cap: Duration = Field("5m", validate_default=True)
 
 
 class Breaker(Strict):
     failures: int = Field(5, ge=1)
-    cool_down: Duration = Field("5m", validate_default=True)  # type: ignore[assignment]
+    cool_down: Duration = Field("5m", validate_default=True)
 
 
 class LatePolicy(Strict):
@@ -80,10 +80,14 @@ class SourceBase(Contract):
     owner: str = Field(min_length=1)
     tags: list[str] = Field(default_factory=list)
     connection: Name | None = Field(
-        None, description="The address comes from SLUICE_CONNECTIONS__<NAME> or a Prefect Secret block, never from here."
+        None,
+        description="A name; its address comes from SLUICE_CONNECTIONS__<NAME> or a Secret block.",
     )
     position: PositionMode
     event_time: str | None = Field(None, description="The column that decides a row's partition.")
+    event_time_fixed: bool = Field(
+        False, description="A key never moves to another day; saves looking for it in the other partitions."
+    )
     timezone: str = "UTC"
     key: list[str] = Field(default_factory=list)
     latest_by: str | None = Field(None, description="Which of two rows with one key wins.")
@@ -91,7 +95,7 @@ class SourceBase(Contract):
     columns: dict[Name, Column] = Field(min_length=1)
     rules: list[RowRule] = Field(default_factory=list)
     unknown_columns: Literal["keep", "drop", "refuse"] = "keep"
-    reject_budget: Share = Field("1%", validate_default=True)  # type: ignore[assignment]
+    reject_budget: Share = Field("1%", validate_default=True)
     limits: Limits = Limits()
     retry: Retry = Retry()
     breaker: Breaker = Breaker()
@@ -108,9 +112,9 @@ class SourceBase(Contract):
 
     @model_validator(mode="after")
     def _names_exist(self) -> SourceBase:
-        named = {
+        named: dict[str, list[str | None]] = {
             "event_time": [self.event_time],
-            "key": self.key,
+            "key": [*self.key],
             "latest_by": [self.latest_by],
             "position.column": [self.position.column] if isinstance(self.position, Cursor) else [],
             "splits.by": [self.splits.by],
@@ -121,6 +125,10 @@ class SourceBase(Contract):
                     raise ValueError(f"{field} names {column!r}, which is not among the columns")
         if self.event_time and self.columns[self.event_time].parsed.name not in ("date", "timestamp"):
             raise ValueError(f"event_time {self.event_time!r} must be a date or a timestamp")
+        if isinstance(self.position, Cursor):
+            cursor = self.columns[self.position.column].parsed.name
+            if not (cursor.startswith("int") or cursor in ("date", "timestamp")):
+                raise ValueError(f"position.column {self.position.column!r} must be an integer, a date or a timestamp")
         if isinstance(self.position, ByInterval) and not self.event_time:
             raise ValueError("position mode interval needs event_time")
         ids = [rule.id for rule in self.rules]
@@ -133,9 +141,9 @@ class PostgresSource(SourceBase):
     """A relation or a query of a PostgreSQL database."""
 
     kind: Literal["postgres"]
-    relation: str | None = Field(None, pattern=r'^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?$')
+    relation: str | None = Field(None, pattern=r"^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?$")
     query: str | None = Field(None, description="A SELECT; :start, :end and :position are bound, never formatted.")
-    statement_timeout: Duration = Field("10m", validate_default=True)  # type: ignore[assignment]
+    statement_timeout: Duration = Field("10m", validate_default=True)
 
     @model_validator(mode="after")
     def _one_place(self) -> PostgresSource:
@@ -211,9 +219,7 @@ class SinglePage(Strict):
 
 
 Auth = Annotated[BasicAuth | BearerAuth | ApiKeyAuth, Field(discriminator="type")]
-Paging = Annotated[
-    PageNumber | Offset | CursorPaging | NextUrl | LinkHeader | SinglePage, Field(discriminator="type")
-]
+Paging = Annotated[PageNumber | Offset | CursorPaging | NextUrl | LinkHeader | SinglePage, Field(discriminator="type")]
 
 
 class HttpSource(SourceBase):
@@ -231,8 +237,8 @@ class HttpSource(SourceBase):
     records: str = Field("", description="Dotted path of the list of records in the body; empty: the body itself.")
     hosts: list[str] = Field(default_factory=list, description="Allowed hosts besides that of the base URL.")
     private_hosts: bool = Field(False, description="Allow loopback and private addresses.")
-    deadline: Duration = Field("15m", validate_default=True)  # type: ignore[assignment]
-    timeout: Duration = Field("30s", validate_default=True)  # type: ignore[assignment]
+    deadline: Duration = Field("15m", validate_default=True)
+    timeout: Duration = Field("30s", validate_default=True)
     max_body: int = Field(64 * 1024 * 1024, ge=1024, description="Bytes, before and after decompression.")
 
     @model_validator(mode="after")
@@ -263,7 +269,7 @@ class FilesSource(SourceBase):
     format: Literal["csv", "ndjson", "json", "parquet"]
     csv: Csv = Csv()
     records: str = Field("", description="format json: dotted path of the list of records.")
-    stable_for: Duration = Field("2s", validate_default=True)  # type: ignore[assignment]
+    stable_for: Duration = Field("2s", validate_default=True)
     manifest: str | None = Field(None, description="Suffix of the marker that says a file is complete, e.g. .done")
     max_bytes: int = Field(16 * 1024**3, ge=1)
     parse_seconds: int = Field(600, ge=1, description="Time limit of the child process that parses an untrusted file.")
@@ -284,7 +290,7 @@ _source: TypeAdapter[Any] = TypeAdapter(Annotated[SourceContract, Field(discrimi
 
 def parse_source(document: dict[str, Any]) -> SourceContract:
     """Raises pydantic.ValidationError; the catalog turns it into file, line and nearest word."""
-    return _source.validate_python(document)  # type: ignore[no-any-return]
+    return _source.validate_python(document)
 
 
 def source_schema() -> dict[str, Any]:

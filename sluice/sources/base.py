@@ -41,9 +41,7 @@ class Reach:
 
 
 class Connector(Protocol):
-    def plan(
-        self, position: Position | None, want: tuple[Interval, ...], landed: Callable[[str, str], bool]
-    ) -> Plan:
+    def plan(self, position: Position | None, want: tuple[Interval, ...], landed: Callable[[str, str], bool]) -> Plan:
         """What is new: past `position` (cursor), within `want` (interval), or not `landed(unit, version)` (files)."""
         ...
 

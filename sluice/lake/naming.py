@@ -1,0 +1,39 @@
+"""Names of data files: what is inside comes first, so that the log alone tells whether anything changed.
+
+    <content>-<unit>-<sequence>-<run>.parquet
+
+`content` is a digest of the rows (or of a landed file's uri, etag and size); `unit` stands for what the file
+replaces when it comes again; `run` keeps two writers apart. Digests are over values, not over bytes on disk, and
+do not depend on row order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import polars as pl
+
+
+def digest(*parts: str) -> str:
+    """Sixteen hex digits for a text identity."""
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def content(frame: pl.DataFrame) -> str:
+    """Sixteen hex digits for a frame's rows in any order: the sum and the xor of their hashes, and their number."""
+    if frame.height == 0:
+        return digest("empty", *frame.columns)
+    hashes = frame.select(pl.struct(pl.all()).hash(seed=7).alias("h"))["h"]
+    folded = hashes.to_frame().select(
+        low=(pl.col("h") & 0xFFFFFFFF).sum(), high=(pl.col("h") // 2**32).sum(), xor=pl.col("h").bitwise_xor()
+    )
+    return digest(*frame.columns, *(str(v) for v in folded.row(0)), str(frame.height))
+
+
+def file_name(content: str, run: str, sequence: int, unit: str | None = None) -> str:
+    return f"{content}-{digest(unit) if unit else 'none'}-{sequence:04}-{run}"
+
+
+def unit_of(path: str) -> str:
+    """The unit digest in a file's name."""
+    return path.rsplit("/", 1)[-1].split("-")[1]

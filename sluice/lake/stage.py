@@ -1,0 +1,126 @@
+"""Writes Parquet files that no reader can see yet, with the statistics Delta's readers skip by.
+
+A staged file belongs to nobody until a commit names it. On a disk it is written under a temporary name,
+checked, flushed to the platter and renamed: a power cut must not leave a committed file without its bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from datetime import date, datetime
+from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from sluice.model.facts import StagedFile
+
+STATS_COLUMNS = 32  # Delta's own default; wider tables carry statistics on their first columns
+_LONGEST_TEXT = 64  # longer texts are left out of min/max, as truncation would need care at both ends
+_ORDERED = (pl.Date, pl.Datetime, pl.Decimal, pl.String)
+
+
+def is_local(uri: str) -> bool:
+    return "://" not in uri
+
+
+def write(
+    root: str,
+    frame: pl.DataFrame,
+    name: str,
+    *,
+    partition: dict[str, str] | None = None,
+    storage: dict[str, str] | None = None,
+) -> StagedFile:
+    """Writes `frame` (without partition columns) below the table at `root`; the name is the caller's to make unique."""
+    partition = partition or {}
+    folder = "/".join(f"{k}={v}" for k, v in partition.items())
+    path = f"{folder}/{name}.parquet" if folder else f"{name}.parquet"
+    if is_local(root):
+        size = _write_local(Path(root) / path, frame)
+    else:
+        size = _write_remote(f"{root}/{path}", frame, storage or {})
+    return StagedFile(path, frame.height, size, statistics(frame), partition)
+
+
+def statistics(frame: pl.DataFrame) -> str:
+    """Delta's statistics of a frame: numRecords, minValues, maxValues, nullCount, as exact JSON."""
+    columns = frame.columns[:STATS_COLUMNS]
+    nulls = {name: frame[name].null_count() for name in columns}
+    ordered = [n for n in columns if frame.schema[n].is_numeric() or isinstance(frame.schema[n], _ORDERED)]
+    lows: dict[str, Any] = {}
+    highs: dict[str, Any] = {}
+    if ordered and frame.height:
+        ends = frame.select(
+            *(pl.col(n).min().alias(f"min:{n}") for n in ordered), *(pl.col(n).max().alias(f"max:{n}") for n in ordered)
+        ).row(0, named=True)
+        for name in ordered:
+            low, high = ends[f"min:{name}"], ends[f"max:{name}"]
+            if _can_bound(low) and _can_bound(high):
+                lows[name], highs[name] = _say(low), _say(high)
+    facts = {"numRecords": frame.height, "minValues": lows, "maxValues": highs, "nullCount": nulls}
+    return _encoder.encode(facts).decode()
+
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def _can_bound(value: Any) -> bool:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return False
+    return not (isinstance(value, str) and len(value) > _LONGEST_TEXT)
+
+
+def _say(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if isinstance(value, int | float | str | Decimal) else str(value)
+
+
+def _write_local(target: Path, frame: pl.DataFrame) -> int:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        frame.write_parquet(temporary, compression="zstd", compression_level=1)
+        with temporary.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(-4, os.SEEK_END)
+            if file.read(4) != b"PAR1":  # a full disk has left files without their footer
+                raise OSError(f"{temporary} was not written completely")
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(target.parent)
+    return size
+
+
+def _write_remote(uri: str, frame: pl.DataFrame, storage: dict[str, str]) -> int:
+    import obstore
+
+    buffer = BytesIO()  # one staged chunk, so bounded by the split; the log needs its exact size
+    frame.write_parquet(buffer, compression="zstd", compression_level=1)
+    folder, _, name = uri.rpartition("/")
+    obstore.put(object_store(folder, storage), name, buffer.getvalue())
+    return buffer.tell()
+
+
+def object_store(uri: str, storage: dict[str, str]) -> Any:
+    """The folder `uri` of an object store, with the same option names as Delta's and Polars'."""
+    from obstore.store import from_url
+
+    return from_url(uri, config=storage)  # type: ignore[call-overload]
+
+
+def sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,185 @@
+"""Tables of the lake, read as pinned snapshots: which files are live, what they hold, how far an application got."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from sluice.errors import Broken, Transient
+from sluice.lake import stage
+from sluice.model.facts import StagedFile
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+LAYERS = ("bronze", "silver", "quarantine", "gold", "attempts")
+
+# The log is the ledger: an expired entry would be a publication nobody can explain.
+CONFIGURATION = {"delta.enableExpiredLogCleanup": "false", "delta.logRetentionDuration": "interval 36500 days"}
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A folder or an S3 prefix that holds every table."""
+
+    root: str
+    storage: dict[str, str] = field(default_factory=dict)
+
+    def table(self, layer: str, name: str) -> Table:
+        if layer not in LAYERS:
+            raise ValueError(f"no layer {layer!r}")
+        return Table(self, layer, name)
+
+    def names(self, layer: str) -> list[str]:
+        """The tables of a layer that exist."""
+        if stage.is_local(self.root):
+            return sorted(path.parent.name for path in Path(self.root).glob(f"{layer}/*/_delta_log"))
+        import obstore
+
+        listed = obstore.list_with_delimiter(stage.object_store(f"{self.root}/{layer}", self.storage))
+        return sorted(path.rsplit("/", 1)[-1] for path in listed["common_prefixes"])
+
+
+@dataclass(frozen=True)
+class Table:
+    """One Delta table by layer and name; it may not exist yet."""
+
+    lake: Lake
+    layer: str
+    name: str
+
+    @property
+    def uri(self) -> str:
+        return f"{self.lake.root}/{self.layer}/{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.layer}.{self.name}"
+
+    def snapshot(self, version: int | None = None) -> Snapshot | None:
+        """The table as it stands, or as it stood at `version`; None where nothing was ever committed."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        if stage.is_local(self.lake.root) and not (Path(self.uri) / "_delta_log").is_dir():
+            return None
+        try:
+            delta = DeltaTable(self.uri, version=version, storage_options=self.lake.storage or None)
+        except TableNotFoundError:
+            return None
+        except DeltaError as error:
+            raise Broken("lake.corrupt", f"the log of {self} cannot be read: {error}", self.uri) from error
+        except OSError as error:
+            raise Transient("lake.unavailable", f"{self} cannot be opened: {error}", self.uri) from error
+        self._refuse_empty_entry(delta.version())
+        return Snapshot(self, delta)
+
+    def write(self, frame: pl.DataFrame, name: str, partition: dict[str, str] | None = None) -> StagedFile:
+        """Stages a file in the table's folder; no reader sees it before a commit names it."""
+        try:
+            return stage.write(self.uri, frame, name, partition=partition, storage=self.lake.storage)
+        except OSError as error:
+            raise Transient("lake.unavailable", f"a file of {self} cannot be written: {error}", self.uri) from error
+
+    def scan_staged(self, files: Iterable[StagedFile], schema: pl.Schema, partition: str | None = None) -> pl.LazyFrame:
+        """Exactly these files, committed or not, in the given schema."""
+        return self._scan([f.path for f in files], schema, partition)
+
+    def _scan(self, paths: list[str], schema: pl.Schema, partition: str | None) -> pl.LazyFrame:
+        if not paths:
+            return pl.LazyFrame(schema=schema)
+        return pl.scan_parquet(
+            [f"{self.uri}/{path}" for path in paths],
+            schema=pl.Schema({n: t for n, t in schema.items() if n != partition}),
+            missing_columns="insert",
+            hive_partitioning=partition is not None,
+            hive_schema={partition: schema[partition]} if partition else None,
+            storage_options=self.lake.storage or None,
+        )
+
+    def _refuse_empty_entry(self, version: int) -> None:
+        # A zero-length newest entry (a power cut) reads as a valid empty commit: its rows would vanish silently.
+        if not stage.is_local(self.lake.root):
+            return
+        entry = Path(self.uri) / "_delta_log" / f"{version:020}.json"
+        if entry.exists() and entry.stat().st_size == 0:
+            raise Broken(
+                "lake.corrupt",
+                f"the newest log entry of {self} is empty: the machine stopped while it was written",
+                str(entry),
+                "Delete that entry: the commit it stood for was never confirmed, and the next run makes it again.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveFile:
+    """A committed data file."""
+
+    path: str
+    rows: int
+    size: int
+    partition: str | None
+
+    @property
+    def content(self) -> str:
+        """The part of the name that stands for what is inside; see `lake/naming.py`."""
+        return self.path.rsplit("/", 1)[-1].split("-", 1)[0]
+
+
+class Snapshot:
+    """One version of a table. Everything read through it is of that version, whatever others commit."""
+
+    def __init__(self, table: Table, delta: DeltaTable) -> None:
+        self.table, self.delta = table, delta
+        self._actions: pl.DataFrame | None = None
+
+    @property
+    def version(self) -> int:
+        return self.delta.version()
+
+    @property
+    def partition_column(self) -> str | None:
+        columns = self.delta.metadata().partition_columns
+        return columns[0] if columns else None
+
+    @property
+    def schema(self) -> pl.Schema:
+        return pl.Schema(self.delta.schema().to_arrow())
+
+    def transaction(self, app: str) -> int:
+        """How many times `app` has committed; 0 before the first."""
+        return self.delta.transaction_version(app) or 0
+
+    @property
+    def actions(self) -> pl.DataFrame:
+        """Delta's add actions, flat: path, size_bytes, num_records, min.*, max.*, partition.*."""
+        if self._actions is None:
+            self._actions = pl.DataFrame(self.delta.get_add_actions(flatten=True))
+        return self._actions
+
+    def files(self, where: pl.Expr | None = None) -> list[ActiveFile]:
+        """The live files, narrowed by an expression over `actions`."""
+        actions = self.actions if where is None else self.actions.filter(where)
+        column = f"partition.{self.partition_column}"
+        partitions = actions[column].cast(pl.String) if column in actions.columns else [None] * actions.height
+        return [
+            ActiveFile(path, rows or 0, size, partition)
+            for path, rows, size, partition in zip(
+                actions["path"], actions["num_records"], actions["size_bytes"], partitions
+            )
+        ]
+
+    def in_partitions(self, values: Iterable[str]) -> list[ActiveFile]:
+        column = self.partition_column
+        return self.files(pl.col(f"partition.{column}").cast(pl.String).is_in(list(values))) if column else []
+
+    def scan(self, files: list[ActiveFile] | None = None) -> pl.LazyFrame:
+        """The rows of the given files, or of the whole table."""
+        chosen = self.files() if files is None else files
+        return self.table._scan([f.path for f in chosen], self.schema, self.partition_column)
+
+    def history(self, limit: int | None) -> list[dict[str, Any]]:
+        return self.delta.history(limit)

@@ -1,0 +1,85 @@
+"""Every setting, in one place; read once at the edge and handed down as arguments.
+
+Environment variables begin with SLUICE_; nested ones use two underscores: SLUICE_CONNECTIONS__ORDERS_DB.
+A `.env` file in the working directory is read too. Secrets come from the environment or, under Prefect,
+from Secret blocks; they never stand in a contract.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sluice.errors import Misconfigured
+
+
+class Settings(BaseSettings):
+    """The whole configuration of one environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SLUICE_", env_nested_delimiter="__", env_file=".env", extra="ignore", frozen=True
+    )
+
+    lake: str = Field(".sluice/lake", description="Where the tables live: a folder, or s3://bucket/prefix.")
+    catalog: Path = Field(Path("catalog"), description="The folder of sources and products.")
+    connections: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Addresses by name: DSN, base URL, folder or s3:// prefix."
+    )
+    secrets: dict[str, SecretStr] = Field(default_factory=dict, description="Secret values by name.")
+    storage: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="Object-store options: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, AWS_REGION …",
+    )
+    workers: int = Field(4, ge=1, le=256, description="How many splits and partitions one process works on at a time.")
+    refine_rows: int = Field(1_000_000, ge=1000, description="Rows refined at a time: bounds memory, not results.")
+    eager_rows: int = Field(
+        2_000_000, ge=0, description="Up to this many input rows a product is built in memory; above it, streamed."
+    )
+    actor: str = Field("", description="Who runs this; stands in every commit. Empty: the operating-system user.")
+
+    @field_validator("storage")
+    @classmethod
+    def _no_unsafe_rename(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        # Two writers that rename without a condition overwrite each other's log entry: commits vanish.
+        if any(k.upper() == "AWS_S3_ALLOW_UNSAFE_RENAME" for k in value):
+            raise ValueError("AWS_S3_ALLOW_UNSAFE_RENAME loses commits and is refused")
+        return value
+
+    def storage_options(self) -> dict[str, str]:
+        options = {k.lower(): v.get_secret_value() for k, v in self.storage.items()}
+        if self.lake.startswith("s3://"):
+            options.setdefault("aws_conditional_put", "etag")
+            if options.get("aws_endpoint_url", "").startswith("http://"):
+                options.setdefault("aws_allow_http", "true")
+        return options
+
+    def address(self, name: str) -> str:
+        return _named(self.connections, name, "settings.connection", "connection", "SLUICE_CONNECTIONS__")
+
+    def secret(self, name: str) -> str:
+        return _named(self.secrets, name, "settings.secret", "secret", "SLUICE_SECRETS__")
+
+
+def load() -> Settings:
+    """The settings of this process; a wrong one is named, never guessed around."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = "SLUICE_" + "__".join(str(part) for part in first["loc"]).upper()
+        raise Misconfigured(
+            "settings.invalid",
+            first["msg"].removeprefix("Value error, "),
+            variable,
+            f"Correct {variable} and try again.",
+        ) from error
+
+
+def _named(values: dict[str, SecretStr], name: str, code: str, what: str, prefix: str) -> str:
+    found = {k.lower(): v for k, v in values.items()}.get(name.lower())
+    if found is None:
+        variable = prefix + name.upper()
+        raise Misconfigured(code, f"no {what} is configured for {name!r}", variable, f"Set {variable}.")
+    return found.get_secret_value()
