@@ -1,0 +1,45 @@
+# A fresh machine needs python3.11, pip, git and make; everything else comes hashed into $(VENV).
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock generate clean
+
+help:  ## Say what there is.
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: $(READY)  ## Build the TuranMart world, publish it, show a refusal and its repair.
+	$(BIN)/sluice demo
+
+test: $(READY)  ## Run every test (under ten minutes on two cores).
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: $(READY)  ## Format, lint, types, import rules, unit and house tests (under two minutes).
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/unit tests/contract
+
+bench: $(READY)  ## Measure, beside peers.
+	$(BIN)/python -m bench
+
+lock: $(READY)  ## Pin and hash what requirements/*.in ask for; needs uv on the PATH.
+	uv pip compile requirements/runtime.in -o requirements/runtime.txt --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+	uv pip compile requirements/dev.in -o requirements/dev.txt --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/runtime.txt
+
+generate: $(READY)  ## Write again what is made from contracts and models.
+	$(BIN)/python -m sluice.catalog docs/reference
+
+clean:  ## Remove what tools left behind; the lake in .sluice and the environment stay.
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# pip compiles to bytecode as it installs: a first import of prefect without it costs seconds more.
+$(READY): requirements/dev.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
