@@ -1,0 +1,78 @@
+"""kind: postgres. Relations and queries of a PostgreSQL database, by cursor, by interval or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from psycopg2 import sql
+
+from sluice.errors import Misconfigured
+from sluice.model.facts import Plan, Position, Split
+from sluice.sources._postgres_columns import describe, landings, to_frame
+from sluice.sources._postgres_copy import copy_frames
+from sluice.sources._postgres_plan import plan_cursor, plan_full, plan_interval
+from sluice.sources._postgres_session import place, session
+from sluice.sources._postgres_sql import check_query, condition, origin
+
+if TYPE_CHECKING:
+    from sluice.model.interval import Interval
+    from sluice.model.source import PostgresSource
+    from sluice.sources.base import Reach
+
+MOST_ROWS = 250_000  # of one frame; narrow rows reach it before a chunk of bytes is full
+
+
+def connect(source: PostgresSource, reach: Reach) -> PostgresConnector:
+    check_query(source)
+    if source.position.mode == "files":
+        raise Misconfigured("catalog.invalid", "kind postgres reads by cursor, interval or full", source.source)
+    if source.position.mode == "cursor":
+        kind = source.columns[source.position.column].parsed
+        if not (kind.name.startswith("int") or kind.name in ("decimal", "date", "timestamp")):
+            what = f"{source.position.column!r} is a {kind}; a cursor must be a number, a date or a timestamp"
+            raise Misconfigured("catalog.invalid", what, source.source)
+    return PostgresConnector(source, reach)
+
+
+@dataclass(frozen=True)
+class PostgresConnector:
+    """Holds no connection and no address: each call opens a session and asks for the address only then."""
+
+    source: PostgresSource
+    reach: Reach
+
+    def plan(self, position: Position | None, want: tuple[Interval, ...], landed: Callable[[str, str], bool]) -> Plan:
+        source, now = self.source, self.reach.now()
+        with session(source, self.reach) as connection, connection.cursor() as cursor:
+            server = describe(cursor, origin(source, {}))
+            _, notices = landings(source, server)
+            if source.position.mode == "cursor":
+                found = plan_cursor(cursor, source, position, now)
+            elif source.position.mode == "interval":
+                assert source.event_time is not None
+                event = server[source.columns[source.event_time].source_name or source.event_time]
+                found = plan_interval(cursor, source, event.type, position, want, now)
+            else:
+                found = plan_full(cursor, source)
+        return replace(found, notices=(*notices, *found.notices))
+
+    def read(self, split: Split) -> Iterator[pl.DataFrame]:
+        yield from self._frames(split.spec, condition(self.source, split.spec), sql.SQL(""))
+
+    def probe(self, rows: int = 20) -> pl.DataFrame:
+        frames = list(self._frames({}, sql.SQL("true"), sql.SQL(" LIMIT {}").format(sql.Literal(rows))))
+        return pl.concat(frames) if frames else pl.DataFrame()
+
+    def _frames(self, spec: dict[str, Any], where: sql.Composable, tail: sql.Composable) -> Iterator[pl.DataFrame]:
+        source, name = self.source, place(self.source)
+        with session(source, self.reach) as connection:
+            relation = origin(source, spec)
+            with connection.cursor() as cursor:
+                columns, _ = landings(source, describe(cursor, relation))
+            listed = sql.SQL(", ").join(each.select for each in columns)
+            select = sql.SQL("SELECT {} FROM {} WHERE {}{}").format(listed, relation, where, tail)
+            for raw in copy_frames(connection, select, columns, name):
+                yield from to_frame(raw, columns, name).iter_slices(MOST_ROWS)
