@@ -27,11 +27,11 @@ _PIPE_BUFFER = 256 * 1024
 
 
 def copy_frames(
-    connection: Any, select: sql.Composable, columns: Sequence[Landing], where: str, chunk_bytes: int = CHUNK_BYTES
+    connection: Any, select: sql.Composable, columns: Sequence[Landing], where: str
 ) -> Iterator[pl.DataFrame]:
     """The rows of `select` as CSV text read into `columns`. Database errors come out as psycopg2 raised them."""
     schema = {each.name: each.read for each in columns}
-    for chunk in _chunks(connection, select, chunk_bytes):
+    for chunk in _chunks(connection, select, CHUNK_BYTES):
         try:
             # COPY writes NULL as nothing and the empty string as "", and Polars keeps them apart.
             yield pl.read_csv(chunk, has_header=False, schema=schema)

@@ -130,8 +130,8 @@ def classify(error: BaseException, where: str = "") -> SluiceError:
     text = diagnosis or (lines[0] if lines else type(error).__name__)
     if state is None:
         state = next((code for words, code in _WORDS if words.search(str(error))), None)
-    if state is None:  # libpq itself: refused, reset, timed out, no such host
-        lost = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+    if state is None:  # libpq itself: refused, reset, timed out, no such host, or ended in the middle of a COPY
+        lost = type(error) in (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.DatabaseError)
         kind = _UNREACHABLE if lost else _REJECTED
     else:
         kind = next(_KINDS[state[:n]] for n in range(len(state), -1, -1) if state[:n] in _KINDS)

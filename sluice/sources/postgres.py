@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from psycopg2 import sql
 
 from sluice.errors import Misconfigured
 from sluice.model.facts import Plan, Position, Split
-from sluice.sources._postgres_columns import describe, landings, to_frame
+from sluice.sources._postgres_columns import Landing, describe, landings, to_frame
 from sluice.sources._postgres_copy import copy_frames
 from sluice.sources._postgres_plan import plan_cursor, plan_full, plan_interval
 from sluice.sources._postgres_session import place, session
@@ -60,19 +61,26 @@ class PostgresConnector:
         return replace(found, notices=(*notices, *found.notices))
 
     def read(self, split: Split) -> Iterator[pl.DataFrame]:
-        yield from self._frames(split.spec, condition(self.source, split.spec), sql.SQL(""))
+        with self._select(split.spec) as (connection, select, columns):
+            where = condition(self.source, split.spec)
+            yield from self._frames(connection, sql.SQL("{} WHERE {}").format(select, where), columns)
 
     def probe(self, rows: int = 20) -> pl.DataFrame:
-        frames = list(self._frames({}, sql.SQL("true"), sql.SQL(" LIMIT {}").format(sql.Literal(rows))))
-        return pl.concat(frames) if frames else pl.DataFrame()
+        with self._select({}) as (connection, select, columns):
+            some = sql.SQL("{} LIMIT {}").format(select, sql.Literal(rows))
+            empty = pl.DataFrame(schema={each.name: each.read for each in columns})
+            return pl.concat([to_frame(empty, columns, ""), *self._frames(connection, some, columns)])
 
-    def _frames(self, spec: dict[str, Any], where: sql.Composable, tail: sql.Composable) -> Iterator[pl.DataFrame]:
-        source, name = self.source, place(self.source)
-        with session(source, self.reach) as connection:
-            relation = origin(source, spec)
+    @contextmanager
+    def _select(self, spec: dict[str, Any]) -> Iterator[tuple[Any, sql.Composable, list[Landing]]]:
+        with session(self.source, self.reach) as connection:
+            relation = origin(self.source, spec)
             with connection.cursor() as cursor:
-                columns, _ = landings(source, describe(cursor, relation))
+                columns, _ = landings(self.source, describe(cursor, relation))
             listed = sql.SQL(", ").join(each.select for each in columns)
-            select = sql.SQL("SELECT {} FROM {} WHERE {}{}").format(listed, relation, where, tail)
-            for raw in copy_frames(connection, select, columns, name):
-                yield from to_frame(raw, columns, name).iter_slices(MOST_ROWS)
+            yield connection, sql.SQL("SELECT {} FROM {}").format(listed, relation), columns
+
+    def _frames(self, connection: Any, select: sql.Composable, columns: list[Landing]) -> Iterator[pl.DataFrame]:
+        name = place(self.source)
+        for raw in copy_frames(connection, select, columns, name):
+            yield from to_frame(raw, columns, name).iter_slices(MOST_ROWS)

@@ -1,19 +1,29 @@
-"""One PostgreSQL server per test run, one empty database per test."""
+"""One PostgreSQL server per test run, one empty database per test, and a contract to read it by.
+
+A folder's `conftest.py` imports the fixtures; imported by a test file they would start a server for that file alone.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from psycopg2 import sql
 
 from catalog.world.postgres import Postgres
+from sluice.model.facts import Plan, Position, Split
+from sluice.model.interval import Interval
+from sluice.model.source import parse_source
+from sluice.sources.base import Reach, connect
 
 _numbers = count(1)
 
@@ -52,3 +62,38 @@ def database(postgres: Postgres) -> Iterator[Database]:
     yield Database(postgres.dsn_of(name), name, postgres)
     with postgres.session() as cursor:
         cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+class Reading:
+    """A postgres contract against a test database: plan it, read all of it, as land does."""
+
+    def __init__(self, dsn: str, columns: dict[str, Any], now: datetime | None = None, **contract: Any) -> None:
+        document = {
+            "source": "things",
+            "owner": "tests",
+            "kind": "postgres",
+            "description": "Things of a test database.",
+            "connection": "db",
+            "position": {"mode": "full"},
+            "columns": {name: {"type": each} if isinstance(each, str) else each for name, each in columns.items()},
+            **contract,
+        }
+        if "query" not in contract:
+            document.setdefault("relation", "things")
+        clock = {} if now is None else {"now": lambda: now}
+        self.source = parse_source(document)
+        self.connector = connect(self.source, Reach(lambda _name: dsn, lambda _name: "", **clock))
+
+    def plan(self, position: Position | None = None, want: tuple[Interval, ...] = ()) -> Plan:
+        """Through JSON and back, because that is how a plan reaches its workers."""
+        plan = self.connector.plan(position, want, lambda _unit, _version: False)
+        splits = tuple(Split.from_dict(json.loads(json.dumps(split.as_dict()))) for split in plan.splits)
+        return replace(plan, splits=splits)
+
+    def read(self, split: Split) -> pl.DataFrame:
+        frames = list(self.connector.read(split))
+        return pl.concat(frames) if frames else pl.DataFrame()
+
+    def all(self, position: Position | None = None, want: tuple[Interval, ...] = ()) -> pl.DataFrame:
+        frames = [frame for split in self.plan(position, want).splits for frame in self.connector.read(split)]
+        return pl.concat(frames) if frames else pl.DataFrame()
