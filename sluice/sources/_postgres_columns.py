@@ -97,6 +97,9 @@ def landings(source: PostgresSource, server: Mapping[str, ServerColumn]) -> tupl
                 "change the contract's type (string always fits), or ask the owner of the database",
             )
         found.append(landing)
+    if not found:
+        what = f"none of the contract's columns is in the source, which has {', '.join(server) or 'no columns'}"
+        raise Broken("contract.missing_column", what, where, "check the relation, and the columns' `from:` names")
     known = {column.source_name or name for name, column in source.columns.items()}
     for name in server:
         if name in known:

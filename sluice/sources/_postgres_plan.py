@@ -8,7 +8,7 @@ arithmetic between min and max does so for dense integers only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from math import ceil
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -86,7 +86,7 @@ def plan_cursor(cursor: Any, source: PostgresSource, position: Position | None, 
     name = source.position.column
     before = position.value if position else None
     spec = {"position": lower_bound(source, before)} if before is not None else {}
-    past = _past(source, now)
+    past = _past(source, name, now)
     statement = sql.SQL(
         "SELECT count(*), count({c}), max({c}) FILTER (WHERE {past}), count({c}) FILTER (WHERE NOT {past}) "
         "FROM {o} WHERE {w}"
@@ -104,7 +104,7 @@ def plan_cursor(cursor: Any, source: PostgresSource, position: Position | None, 
         notices.append(Notice("future_cursor", what, place(source)))
     after = position or Position("cursor")
     if highest is not None:
-        after = Position("cursor", _furthest(before, highest, source.timezone))
+        after = Position("cursor", _furthest(before, highest, source.columns[name].parsed.name, source.timezone))
     return Plan(tuple(_splits(cursor, source, "cursor", spec, rows)) if rows else (), after, tuple(notices))
 
 
@@ -164,30 +164,28 @@ def _count(
     return [sum(counts.get(n, 0) for n in range(number[s["start"]], number[s["end"]])) for s in specs]
 
 
-def _past(source: PostgresSource, now: datetime) -> sql.Composable:
+def _past(source: PostgresSource, name: str, now: datetime) -> sql.Composable:
     """The cursor values that may move the position: not in the future, and such as Python can hold."""
-    assert source.position.mode == "cursor"
-    name, kind = source.position.column, source.columns[source.position.column].parsed.name
-    if kind in ("date", "timestamp"):
-        pattern = sql.SQL("({0} > '0001-01-02' AND {0} <= {1})")
-        return pattern.format(column(source, name), sql.Literal(bound(now, source.timezone, "timestamptz")))
-    if kind == "decimal":
-        return sql.SQL("({0} > '-Infinity' AND {0} < 'Infinity')").format(column(source, name))
-    return sql.SQL("true")
+    if source.columns[name].parsed.name.startswith("int"):
+        return sql.SQL("true")
+    pattern = sql.SQL("({0} > '0001-01-02' AND {0} <= {1})")
+    return pattern.format(column(source, name), sql.Literal(bound(now, source.timezone, "timestamptz")))
 
 
-def _furthest(before: str | None, highest: Any, timezone: str) -> str:
+def _furthest(before: str | None, highest: Any, kind: str, timezone: str) -> str:
     """The exact text of the new position, which never goes back."""
-    if isinstance(highest, datetime):
-        if highest.tzinfo is None:
-            # A local time that a clock change skips is no instant: take the earlier of its two readings, because a
-            # position that is too far loses rows, and one that is not far enough reads a few again.
-            local = highest.replace(tzinfo=ZoneInfo(timezone))
-            highest = min(local.astimezone(UTC), local.replace(fold=1).astimezone(UTC))
-        return _text(highest if before is None else max(highest, datetime.fromisoformat(before)))
-    if isinstance(highest, date):
-        return (highest if before is None else max(highest, date.fromisoformat(before))).isoformat()
-    return str(highest if before is None else max(highest, type(highest)(before)))
+    if kind == "date":
+        return str(highest if before is None else max(highest, date.fromisoformat(before)))
+    if kind != "timestamp":
+        return str(int(highest) if before is None else max(int(highest), int(before)))
+    if not isinstance(highest, datetime):  # a date column read as a timestamp: its midnight
+        highest = datetime.combine(highest, time.min)
+    if highest.tzinfo is None:
+        # A local time that a clock change skips is no instant: take the earlier of its two readings, because a
+        # position that is too far loses rows, and one that is not far enough reads a few again.
+        local = highest.replace(tzinfo=ZoneInfo(timezone))
+        highest = min(local.astimezone(UTC), local.replace(fold=1).astimezone(UTC))
+    return _text(highest if before is None else max(highest, datetime.fromisoformat(before)))
 
 
 def _text(instant: datetime) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -110,13 +109,9 @@ def bound(instant: datetime, timezone: str, server_type: str) -> str:
     return instant.astimezone(zone).isoformat(sep=" ", timespec="microseconds")
 
 
-def typed_position(source: PostgresSource, value: str) -> Any:
+def typed_position(source: PostgresSource, value: str) -> str | int:
     """Numbers go unquoted: a quoted bigint would be taken for the column's own, perhaps narrower, type."""
-    assert source.position.mode == "cursor"
-    kind = source.columns[source.position.column].parsed
-    if kind.name.startswith("int"):
-        return int(value)
-    return Decimal(value) if kind.name == "decimal" and value != "-Infinity" else value
+    return int(value) if _counts(source) else value
 
 
 def lower_bound(source: PostgresSource, value: str) -> str:
@@ -132,10 +127,10 @@ def lower_bound(source: PostgresSource, value: str) -> str:
 
 
 def _lowest(source: PostgresSource) -> str:
-    if source.position.mode == "cursor":
-        kind = source.columns[source.position.column].parsed
-        if kind.name.startswith("int"):
-            return str(-(2**63))
-        if kind.name == "decimal":
-            return "-Infinity"
-    return "-infinity"
+    return str(-(2**63)) if _counts(source) else "-infinity"
+
+
+def _counts(source: PostgresSource) -> bool:
+    """Whether the cursor is a number."""
+    mode = source.position
+    return mode.mode == "cursor" and source.columns[mode.column].parsed.name.startswith("int")

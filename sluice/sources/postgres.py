@@ -30,11 +30,6 @@ def connect(source: PostgresSource, reach: Reach) -> PostgresConnector:
     check_query(source)
     if source.position.mode == "files":
         raise Misconfigured("catalog.invalid", "kind postgres reads by cursor, interval or full", source.source)
-    if source.position.mode == "cursor":
-        kind = source.columns[source.position.column].parsed
-        if not (kind.name.startswith("int") or kind.name in ("decimal", "date", "timestamp")):
-            what = f"{source.position.column!r} is a {kind}; a cursor must be a number, a date or a timestamp"
-            raise Misconfigured("catalog.invalid", what, source.source)
     return PostgresConnector(source, reach)
 
 

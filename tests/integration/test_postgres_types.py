@@ -110,12 +110,8 @@ def test_a_value_the_type_cannot_hold_makes_a_problem_row_with_its_text(
 ) -> None:
     """Rounding or nulling it silently would be a wrong number in a report; stopping would lose the good rows."""
     database.run(f"CREATE TABLE things (n int, value {server}, note text)")
-    database.run(
-        "INSERT INTO things VALUES (1, %s, 'bad'), (2, NULL, 'null'), (3, '1', 'good')"
-        if ours[:3] in "intdec"
-        else "INSERT INTO things VALUES (1, %s, 'bad'), (2, NULL, 'null'), (3, '2026-05-02', 'good')",
-        text,
-    )
+    good = "2026-05-02" if ours in ("date", "timestamp") else "1"
+    database.run("INSERT INTO things VALUES (1, %s, 'bad'), (2, NULL, 'null'), (3, %s, 'good')", text, good)
     frame = Reading(database.dsn, {"n": "int32", "value": ours, "note": "string"}).all().sort("n")
     assert frame["value"].is_null().to_list() == [True, True, False]
     assert frame["_problem"].to_list() == ["type:value", None, None]
@@ -183,6 +179,13 @@ def test_a_nullable_column_that_is_missing_is_absent_and_told(database: Database
     reading = Reading(database.dsn, {"id": "int32", "note": "string"})
     assert [notice.kind for notice in reading.plan().notices] == ["missing_column"]
     assert "note" not in reading.all().columns
+
+
+def test_a_source_with_none_of_the_columns_is_the_wrong_source(database: Database) -> None:
+    """Every column may be nullable, but not all of them gone."""
+    database.run("CREATE TABLE things AS SELECT 1 AS other")
+    with pytest.raises(Broken, match="none of the contract's columns"):
+        Reading(database.dsn, {"id": "int32", "note": "string"}).plan()
 
 
 @pytest.mark.parametrize("policy", ["keep", "drop"])

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -80,9 +80,9 @@ class Reading:
         }
         if "query" not in contract:
             document.setdefault("relation", "things")
-        clock = {} if now is None else {"now": lambda: now}
+        clock = now or datetime.now(UTC)
         self.source = parse_source(document)
-        self.connector = connect(self.source, Reach(lambda _name: dsn, lambda _name: "", **clock))
+        self.connector = connect(self.source, Reach(lambda _name: dsn, lambda _name: "", now=lambda: clock))
 
     def plan(self, position: Position | None = None, want: tuple[Interval, ...] = ()) -> Plan:
         """Through JSON and back, because that is how a plan reaches its workers."""

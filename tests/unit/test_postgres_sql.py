@@ -49,7 +49,7 @@ def test_refuses_a_second_statement(query: str) -> None:
     [
         "SELECT at FROM things;",
         "SELECT ';' AS at -- ; :position\n",
-        "SELECT $$;:position$$::text, \"a;:position\", E'\\';:position' /* ; :position */ FROM things WHERE at > :start",
+        "SELECT $$;:position$$::text, \"a;:position\", E'\\';:position' /* ; :position */ FROM things",
         "SELECT at::timestamptz FROM things WHERE at >= :start AND at < :end",
     ],
 )
