@@ -60,6 +60,7 @@ SOURCES: dict[Kind, tuple[str, ...]] = {
     Kind.UNKNOWN_STORE: (ORDERS,),
     Kind.WRONG_TOTALS: (ORDERS,),
 }
+WHOLE_FILE = (Kind.MISSING_COLUMN, Kind.UNREADABLE_FILE)
 
 
 @dataclass(frozen=True)

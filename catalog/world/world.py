@@ -22,7 +22,7 @@ from catalog.world import oracle
 from catalog.world.arrivals import arrive, drop_files
 from catalog.world.database import Database
 from catalog.world.drop import Drop
-from catalog.world.faults import Declared, Fault, Kind
+from catalog.world.faults import WHOLE_FILE, Declared, Fault, Kind
 from catalog.world.generate import ONLINE, ORDERS, TILLS, local
 from catalog.world.postgres import Postgres
 from catalog.world.shop_api import ShopApi
@@ -115,10 +115,14 @@ class World:
         return self.truth.expected(day, product)
 
     def ledger(self) -> dict[str, dict[date | None, int]]:
-        """Rows each source shows now, by local day; None: no day can be read. Counted at the sources themselves."""
+        """Rows each source shows now, by local day; None: no day can be read. Counted at the sources themselves.
+
+        A file that is wrong as a whole counts as one: that is what can be said of it. Files go by the day in their name.
+        """
+        whole = {each.origin for each in self.declared if each.kind in WHOLE_FILE}
         files: Counter[date | None] = Counter()
         for name, rows in self.drop.rows().items():
-            files[date.fromisoformat(name[9:19])] += rows
+            files[date.fromisoformat(name[9:19])] += 1 if name in whole else rows
         shown = self.shop.orders()
         online: Counter[date | None] = Counter()
         if shown.height:
