@@ -307,4 +307,5 @@ def test_memory_is_that_of_a_chunk_and_not_of_the_relation(database: Database) -
         ).stdout
         read, peaks[relation] = map(int, output.split())
         assert read == rows
-    assert peaks["things"] < peaks["small"] + 100, peaks
+    # 210 MB of CSV and as much again as frames; measured 155 and 234 MB
+    assert peaks["things"] < peaks["small"] + 130, peaks
