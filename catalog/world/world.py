@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -81,6 +81,11 @@ class World:
     def days(self) -> list[date]:
         return self.truth.days
 
+    @property
+    def now(self) -> datetime:
+        """The morning after the last day, when its products are due: what the pipeline's clock should say."""
+        return local(self.days[-1] + timedelta(days=1), 7)
+
     def add_day(self, day: date, *faults: Fault) -> None:
         """A day arrives at every source."""
         true = self.truth.add_day(day, faults)
@@ -117,7 +122,7 @@ class World:
     def ledger(self) -> dict[str, dict[date | None, int]]:
         """Rows each source shows now, by local day; None: no day can be read. Counted at the sources themselves.
 
-        A file that is wrong as a whole counts as one: that is what can be said of it. Files go by the day in their name.
+        A file that is wrong as a whole counts as one row, and every file goes by the day in its name.
         """
         whole = {each.origin for each in self.declared if each.kind in WHOLE_FILE}
         files: Counter[date | None] = Counter()
