@@ -7,6 +7,7 @@ from Secret blocks; they never stand in a contract.
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -36,6 +37,9 @@ class Settings(BaseSettings):
     refine_rows: int = Field(1_000_000, ge=1000, description="Rows refined at a time: bounds memory, not results.")
     eager_rows: int = Field(
         2_000_000, ge=0, description="Up to this many input rows a product is built in memory; above it, streamed."
+    )
+    now: datetime | None = Field(
+        None, description="Pretend that it is this time: for demonstrations and tests. Unset: the clock."
     )
     actor: str = Field("", description="Who runs this; stands in every commit. Empty: the operating-system user.")
 

@@ -1,0 +1,93 @@
+"""Sources to bronze to silver: one mapped branch per source and split; a source that fails stops only itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect import flow, unmapped
+
+from sluice.errors import SluiceError
+from sluice.steps.workspace import new_run
+from tasks import land, refine, report
+from tasks._presets import is_conflict, outcome, value
+from tasks._workspace import workspace
+
+ROUNDS = 5  # how often a source is planned anew when another run lands it at the same time
+
+
+@dataclass
+class Ingestion:
+    """Facts by source, and the errors of those that stopped."""
+
+    landed: dict[str, Any] = field(default_factory=dict)
+    refined: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, SluiceError] = field(default_factory=dict)
+
+    def keep(self, source: str, future: Any) -> Any | None:
+        """A future's value; its error is kept under the source's name."""
+        found = outcome(future)
+        if isinstance(found, SluiceError):
+            self.errors[source] = found
+            return None
+        return found
+
+
+@flow(name="ingest", flow_run_name="ingest {sources}", result_serializer="json")
+def ingest(
+    sources: list[str] | None = None,
+    product: str | None = None,
+    interval: str | None = None,
+    run: str | None = None,
+) -> Any:
+    """Lands and refines what is new.
+
+    Args:
+        sources: Which sources; all of the catalog when left out.
+        product: Whose intervals decide what interval-mode sources pull.
+        interval: That product's interval or range, like 2026-05-02 or 2026-05-01..2026-05-31.
+        run: The run's name in the lake's ledger; made up when left out.
+    """
+    names = sources or sorted(workspace().catalog.sources)
+    facts, errors = ingest_sources(names, run or new_run(), product, interval)
+    return report.ending(list(errors.values())) or facts
+
+
+def ingest_sources(
+    sources: list[str], run: str, product: str | None = None, interval: str | None = None
+) -> tuple[list[dict[str, Any]], dict[str, SluiceError]]:
+    """The order of things, inside a flow. Two runs that land one source at once: the later one starts over."""
+    land.ensure_limits(sources)
+    done = Ingestion()
+    pending = sources
+    for _ in range(ROUNDS):
+        once(done, pending, run, product, interval)
+        pending = [s for s, error in done.errors.items() if is_conflict(error)]
+        if not pending:
+            break
+        done.errors = {s: e for s, e in done.errors.items() if s not in pending}
+    facts = value(report.report_ingestion.submit(run, done.landed, done.refined, done.errors, sources))
+    return facts, done.errors
+
+
+def once(done: Ingestion, sources: list[str], run: str, product: str | None, interval: str | None) -> None:
+    """Every stage fans out over all sources; a source drops out where it fails."""
+    plans = dict(zip(sources, land.plan_landing.map(sources, unmapped(run), unmapped(product), unmapped(interval))))
+    planned = {s: p for s, future in plans.items() if (p := done.keep(s, future)) is not None}
+    splits = {s: land.fan_out(plan) for s, plan in planned.items()}
+    parts = {s: [done.keep(s, part) for part in futures] for s, futures in splits.items()}
+    commits = {s: land.commit_landing.submit(planned[s], p) for s, p in parts.items() if s not in done.errors}
+    done.landed |= {s: facts for s, future in commits.items() if (facts := done.keep(s, future)) is not None}
+
+    plans = {s: refine.plan_refining.submit(s, run) for s in sources if s not in done.errors}
+    planned = {s: p for s, future in plans.items() if (p := done.keep(s, future)) is not None and p["groups"]}
+    groups = {s: refine.fan_out(plan) for s, plan in planned.items()}
+    parts = {s: [done.keep(s, part) for part in futures] for s, futures in groups.items()}
+    commits = {s: refine.commit_refining.submit(planned[s], p) for s, p in parts.items() if s not in done.errors}
+    done.refined |= {s: facts for s, future in commits.items() if (facts := done.keep(s, future)) is not None}
+
+
+if __name__ == "__main__":
+    from tasks._presets import by_hand
+
+    raise SystemExit(by_hand(lambda *names: ingest(list(names) or None)))

@@ -1,0 +1,62 @@
+"""One product, one or more intervals: ingest what it needs, build, audit, publish, report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from flows.ingest import ingest_sources
+from sluice.errors import SluiceError
+from sluice.steps.workspace import new_run
+from tasks import audit, build, publish, report
+from tasks._presets import value
+from tasks._workspace import wanted
+
+
+@flow(name="refresh", flow_run_name="refresh {product} {interval}", result_serializer="json")
+def refresh(
+    product: str,
+    interval: str | None = None,
+    ingest: bool = True,
+    reason: str = "scheduled",
+    run: str | None = None,
+) -> Any:
+    """Publishes complete, audited intervals of a product, or says why readers keep the previous version.
+
+    Args:
+        product: The product's name in the catalog.
+        interval: One interval or a range, like 2026-05-02 or 2026-05-01..2026-05-31; the newest due when left out.
+        ingest: Whether to ask the sources for new rows first.
+        reason: Why this run is made; it stands in the commit.
+        run: The run's name in the lake's ledger; made up when left out.
+    """
+    run = run or new_run()
+    want = wanted(product, interval)
+    failed: dict[str, SluiceError] = {}
+    if ingest:
+        _, failed = ingest_sources(want.sources, run, product, want.interval)
+    published = [publish_product(name, labels, run, failed, reason) for name, labels in want.products.items()]
+    own = [each for each in published if each["product"] == product]
+    return report.ending(report.errors_of(own)) or published
+
+
+def publish_product(
+    product: str, labels: list[str], run: str, failed: dict[str, SluiceError], reason: str
+) -> dict[str, Any]:
+    """Build, audit, publish, report, inside a flow. What stops it is recorded, and stops what reads the product."""
+    try:
+        plan = value(build.plan_build.submit(product, labels, run, failed))
+        candidates = [value(c) for c in build.fan_out(plan)] if plan["chunks"] else []
+        verdicts = [value(v) for v in audit.fan_out(plan, candidates)] if candidates else []
+        published = value(publish.publish_intervals.submit(plan, candidates, verdicts, reason))
+    except SluiceError as error:
+        return value(report.report_unbuilt.submit(product, labels, run, error))
+    value(report.report_product.submit(published))
+    return published  # type: ignore[no-any-return]
+
+
+if __name__ == "__main__":
+    from tasks._presets import by_hand
+
+    raise SystemExit(by_hand(refresh))

@@ -1,0 +1,127 @@
+"""Where the CLI meets Prefect: settings before its import, and one local server that stays up between commands.
+
+Without a server of its own every flow boots an ephemeral one, for 14 seconds each; with one up a run starts in 4.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from sluice.errors import Transient
+
+DEFAULTS = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",  # it phones home, and logs an ERROR where it cannot
+    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "sluice",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_CLI_PROMPT": "false",
+}
+STARTS_WITHIN = 180.0
+
+
+def prepare(*, console: bool = False) -> None:
+    """Settings that have to stand before Prefect is imported; what the user set wins."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    if not console:
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+
+
+def use_server() -> str:
+    """The API to use: the one configured, or our own local server, started if need be and left running."""
+    prepare()
+    if url := os.environ.get("PREFECT_API_URL"):
+        return url
+    known = running()
+    url = known["url"] if known else start()
+    os.environ["PREFECT_API_URL"] = url
+    return url
+
+
+def home() -> Path:
+    return Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+
+
+def running() -> dict[str, str] | None:
+    """Our local server, if it answers."""
+    try:
+        known: dict[str, str] = json.loads(_note().read_text())
+    except (OSError, ValueError):
+        return None
+    return known if is_healthy(known["url"]) else None
+
+
+def start() -> str:
+    """Starts a server on loopback and waits until it answers."""
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    home().mkdir(parents=True, exist_ok=True)
+    log = home() / "sluice-server.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            env={k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
+            | {"PREFECT_SERVER_API_HOST": "127.0.0.1", "PREFECT_SERVER_API_PORT": str(port)},
+        )  # fmt: skip
+    deadline = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < deadline and process.poll() is None:
+        if is_healthy(url):
+            _note().write_text(json.dumps({"url": url, "pid": str(process.pid), "log": str(log)}))
+            return url
+        time.sleep(0.2)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    raise Transient(
+        "source.unreachable", "the local Prefect server did not start", str(log),
+        "Read the end of that log; or point PREFECT_API_URL at a server that runs.",
+    )  # fmt: skip
+
+
+def stop() -> bool:
+    """Stops our local server; False where none runs."""
+    known = running()
+    if known is None:
+        return False
+    pid = int(known["pid"])
+    os.killpg(pid, signal.SIGTERM)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and is_healthy(known["url"]):
+        time.sleep(0.1)
+    if is_healthy(known["url"]):
+        os.killpg(pid, signal.SIGKILL)
+    _note().unlink(missing_ok=True)
+    return True
+
+
+def is_healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def _note() -> Path:
+    return home() / "sluice-server.json"
+
+
+def _free_port() -> int:
+    """Prefect's own 4200 where it is free, so that its UI is where people look for it."""
+    for port in (4200, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise AssertionError("the system has no free port")

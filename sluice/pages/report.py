@@ -1,0 +1,79 @@
+"""Reports people read in the orchestrator's UI: markdown from facts, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_WORDS = {
+    "published": "published",
+    "degraded": "published, with an input missing",
+    "unchanged": "nothing new",
+    "refused": "**refused**: readers keep the previous version",
+    "failed": "**not built**: readers keep the previous version",
+}
+
+
+def published(done: Any) -> str:
+    """What became of each interval of one product, with its checks and its difference."""
+    lines = [f"# {done.product}", "", f"Run `{done.run}`, {_path(done.path)}."]
+    if done.version is not None:
+        lines.append(f"Published as version {done.version} of `gold.{done.product}`, in one commit.")
+    lines += ["", "| interval | outcome | rows | why |", "|---|---|---:|---|"]
+    for label, outcome in done.outcomes.items():
+        lines.append(f"| {label} | {_WORDS[outcome]} | {done.rows.get(label, '')} | {_cell(done.reasons.get(label))} |")
+    for label, checks in done.checks.items():
+        lines += ["", f"## {label}", "", *_checks(checks), "", *_difference(done.diffs.get(label))]
+    return "\n".join(lines)
+
+
+def ingested(sources: Iterable[Mapping[str, Any]]) -> str:
+    """Rows landed, refined and set aside, by source; failures with what to do."""
+    lines = ["# Ingestion", "", "| source | landed | in silver | quarantined | superseded | says |",
+             "|---|---:|---:|---:|---:|---|"]  # fmt: skip
+    for each in sources:
+        if error := each.get("error"):
+            lines.append(f"| {each['source']} | | | | | **{error['code']}** {_cell(error['what'])} |")
+            continue
+        counts = each["counts"].values()
+        sums = [sum(c[k] for c in counts) for k in ("silver", "quarantined", "superseded")]
+        says = [n["what"] for n in each["notices"]] + [r["what"] for r in each["refused"].values()]
+        if not each["rows"] and not says:
+            says = ["nothing new"]
+        lines.append(f"| {each['source']} | {each['rows']} | {' | '.join(map(str, sums))} | {_cell('; '.join(says))} |")
+    return "\n".join(lines)
+
+
+def _checks(checks: Iterable[Mapping[str, Any]]) -> list[str]:
+    lines = ["| check | says | severity | observed | limit |", "|---|---|---|---|---|"]
+    for check in checks:
+        says = "passed" if check["success"] else "**failed**"
+        lines.append(
+            f"| {check['id']} `{check['expect']}` | {says} | {check['severity']} "
+            f"| {_cell(check['observed'])} | {_cell(check['limit'])} |"
+        )
+        if check["samples"]:
+            lines.append(f"| | for example | | {_cell(', '.join(str(s) for s in check['samples'][:5]))} | |")
+    return lines
+
+
+def _difference(diff: Mapping[str, Any] | None) -> list[str]:
+    if not diff:
+        return []
+    against = "the first version" if diff["against"] is None else f"against version {diff['against']}"
+    lines = [f"Difference {against}:", "", "| | before | now |", "|---|---:|---:|"]
+    for name, (old, new) in {"rows": diff["rows"], **diff["metrics"]}.items():
+        lines.append(f"| {name} | {'' if old is None else old} | {'' if new is None else new} |")
+    return lines
+
+
+def _path(path: str) -> str:
+    return {
+        "eager": "built in memory",
+        "chunked": "built by runs of intervals, each in memory",
+        "streaming": "built by the streaming engine, one interval at a time",
+    }[path]
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,157 @@
+"""Refining as a pure function: bronze rows in; good rows, rejected rows with their reasons, and a count that adds up.
+
+    rows in = silver + quarantined + superseded
+
+The order is fixed: what could not be read is set aside, values are cast, the latest row of each key wins, and then
+every rule looks at every row in one pass. So a bad correction rejects the row; it does not revive the old value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from sluice.model.source import SourceContract
+from sluice.quality import cast
+from sluice.quality.rules import RowRule, SetRule, set_rules, source_rules, with_reasons
+
+WHOLE_FILE = ("file.unreadable", "contract.missing_column", "contract.type_drift")
+_TYPED = "_typed:"
+
+
+@dataclass(frozen=True)
+class Sieved:
+    """What refining made of some bronze rows, all in one frame each; `_event_on` tells the partition."""
+
+    silver: pl.DataFrame
+    quarantine: pl.DataFrame
+    files: pl.DataFrame  # those of quarantine's rows that stand for a whole file; they have no day of their own
+    superseded: pl.DataFrame  # `_event_on` of every row that a later one of its key replaced
+    refused: dict[str, str]  # day -> the rule that no row of it may break
+    reported: dict[str, int]  # rule -> rows that break it and stay
+
+
+def sieve(bronze: pl.DataFrame, contract: SourceContract) -> Sieved:
+    """Splits bronze rows; every row ends in exactly one of the three frames."""
+    raw = bronze.with_row_index("_row")
+    unreadable = raw.filter(pl.col("_problem").is_not_null())
+    rows = _cast(raw.filter(pl.col("_problem").is_null()), contract)
+    rows, superseded = _latest(rows, contract)
+    rules = _rules(contract)
+    judged = with_reasons(_ranked(rows, contract).lazy(), rules).collect()
+    reported = {r.id for r in rules if r.on_fail == "report"}
+    broken_rules = judged["_reasons"].explode(empty_as_null=False).value_counts()
+    judged = judged.with_columns(_reasons=_rejecting(judged, reported))
+    good = judged.filter(pl.col("_reasons").list.len() == 0)
+    bad = judged.filter(pl.col("_reasons").list.len() > 0).select("_row", "_reasons")
+    broken = unreadable.select("_row", _reasons=pl.concat_list(pl.col("_problem")))
+    known = [name for name in raw.columns if name not in ("_row", "_problem", "_position")]
+    quarantine = (
+        pl.concat([bad, broken])
+        .join(raw.select("_row", *known), on="_row", how="left", maintain_order="left")
+        .sort("_row")
+        .select("_reasons", *(_as_text(n, raw.schema[n]) for n in known))
+    )
+    kept = [
+        n for n in good.columns if n not in ("_row", "_rank", "_reasons", "_misfits", "_problem", "_raw", "_position")
+    ]
+    order = [*contract.key, "_origin", "_line"] if contract.key else ["_origin", "_line", "_row"]
+    return Sieved(
+        silver=good.sort(order, maintain_order=True).select(kept),
+        quarantine=quarantine,
+        files=unreadable.filter(pl.col("_problem").is_in(WHOLE_FILE)).select("_event_on"),
+        superseded=superseded.select("_event_on"),
+        refused=_refused(quarantine, [r.id for r in rules if r.on_fail == "refuse"]),
+        reported={rule: rows for rule, rows in broken_rules.iter_rows() if rule in reported},
+    )
+
+
+def _rules(contract: SourceContract) -> list[RowRule | SetRule]:
+    """Row rules as they are; set rules within their day, and where the latest is kept, without it."""
+    rules: list[RowRule | SetRule] = [*source_rules(contract)]
+    for rule in set_rules(contract):
+        bad = rule.bad.over("_event_on")
+        if rule.on_fail == "keep_latest":
+            bad = bad & (pl.col("_rank") > pl.col("_rank").min().over([*rule.columns, "_event_on"]))
+        rules.append(replace(rule, bad=bad))
+    return rules
+
+
+def _ranked(rows: pl.DataFrame, contract: SourceContract) -> pl.DataFrame:
+    """Rank 0 is the latest row, for set rules that keep the latest."""
+    if not any(rule.on_fail == "keep_latest" for rule in contract.rules):
+        return rows
+    return rows.sort(_recency(contract), descending=True, nulls_last=True).with_row_index("_rank")
+
+
+def _recency(contract: SourceContract) -> list[str]:
+    return [*([contract.latest_by] if contract.latest_by else []), "_landed_at", "_line", "_row"]
+
+
+def _rejecting(judged: pl.DataFrame, reported: set[str]) -> pl.Expr:
+    reasons = pl.col("_reasons")
+    if reported:
+        reasons = reasons.list.eval(pl.element().filter(~pl.element().is_in(sorted(reported))))
+    if "_misfits" not in judged.columns:
+        return reasons
+    # A value that did not fit became null on the way: that is one reason, not two.
+    echoes = pl.col("_misfits").list.eval(pl.element().str.replace("^type:", "null:"))
+    return pl.concat_list([pl.col("_misfits"), reasons.list.set_difference(echoes)])
+
+
+def _refused(quarantine: pl.DataFrame, rules: list[str]) -> dict[str, str]:
+    if not rules or not quarantine.height:
+        return {}
+    hits = quarantine.select(pl.col("_event_on").cast(pl.String), pl.col("_reasons")).explode("_reasons")
+    hits = hits.filter(pl.col("_reasons").is_in(rules)).unique("_event_on", keep="first", maintain_order=True)
+    return dict(hits.iter_rows())
+
+
+def _cast(rows: pl.DataFrame, contract: SourceContract) -> pl.DataFrame:
+    """Contract columns in their types, with `_misfits` naming the columns whose value was none of its type."""
+    present = {n: c for n, c in contract.columns.items() if n in rows.columns}
+    to_cast = {
+        n: c for n, c in present.items() if rows.schema[n] != c.parsed.polars() or c.clean or c.parsed.name == "uuid"
+    }
+    if to_cast:
+        rows = rows.with_columns(
+            cast.typed(n, c, rows.schema[n], contract.timezone).alias(_TYPED + n) for n, c in to_cast.items()
+        )
+        marks = [
+            pl.when(cast.misfit(n, c, rows.schema[n], _TYPED + n)).then(pl.lit(f"type:{n}")) for n, c in to_cast.items()
+        ]
+        rows = rows.with_columns(_misfits=pl.concat_list(marks).list.drop_nulls())
+        rows = rows.drop(to_cast).rename({_TYPED + n: n for n in to_cast})
+    absent = [pl.lit(None, c.parsed.polars()).alias(n) for n, c in contract.columns.items() if n not in present]
+    others = [n for n in rows.columns if n not in contract.columns]
+    return rows.with_columns(absent).select(*contract.columns, *others)
+
+
+def _latest(rows: pl.DataFrame, contract: SourceContract) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """One row of each key: the latest by the contract, then the last landed. A row without a whole key stays."""
+    if not contract.key or rows.height < 2:
+        return rows, rows.clear()
+    repeated = (
+        pl.struct(contract.key).is_duplicated() if len(contract.key) > 1 else pl.col(contract.key[0]).is_duplicated()
+    )
+    whole = pl.all_horizontal(pl.col(k).is_not_null() for k in contract.key)
+    marked = rows.with_columns(_repeated=repeated & whole)
+    candidates = marked.filter("_repeated").drop("_repeated")
+    if not candidates.height:
+        return rows, rows.clear()
+    ranked = candidates.sort(_recency(contract), descending=True, nulls_last=True)
+    winners = ranked.unique(contract.key, keep="first", maintain_order=True)
+    losers = candidates.join(winners.select("_row"), on="_row", how="anti")
+    return pl.concat([marked.filter(~pl.col("_repeated")).drop("_repeated"), winners]), losers
+
+
+def _as_text(name: str, have: pl.DataType) -> pl.Expr:
+    """Quarantine shows values as they came: text, whatever the type would have been."""
+    if name.startswith("_") or have == pl.String:
+        return pl.col(name)
+    if isinstance(have, pl.List):
+        return pl.col(name).list.eval(pl.element().cast(pl.String)).list.join(", ").alias(name)
+    if isinstance(have, pl.Datetime):
+        return pl.col(name).dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ")
+    return pl.col(name).cast(pl.String)

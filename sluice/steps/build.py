@@ -1,0 +1,279 @@
+"""Build: pinned inputs through the product's pure function into candidate files that no reader can see yet."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from sluice import failpoints
+from sluice.errors import Broken, Late, SluiceError
+from sluice.lake import naming
+from sluice.model.facts import Fact
+from sluice.model.interval import Interval
+from sluice.model.product import ProductContract
+from sluice.steps.inputs import Pinned, Reading, interval_label
+from sluice.steps.land import position_of
+from sluice.steps.publications import app, newest
+from sluice.steps.workspace import Workspace
+
+PARTITION = "_interval"
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalPlan(Fact):
+    """One interval of a build: what it is made from, and whether it has to be made."""
+
+    label: str
+    start: str
+    end: str
+    expected: int  # the publication this one would follow
+    state: str  # build | unchanged | waiting
+    inputs: dict[str, dict[str, Any]]
+    caveats: tuple[str, ...]
+    fingerprint: str
+    error: dict[str, Any] | None = None
+    standing: dict[str, Any] | None = None  # the publication readers see now: version, rows, metrics
+
+    @property
+    def interval(self) -> Interval:
+        return Interval(datetime.fromisoformat(self.start), datetime.fromisoformat(self.end), self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPlan(Fact):
+    """A build of one product over one or more intervals, with its inputs pinned."""
+
+    product: str
+    run: str
+    versions: dict[str, int | None]
+    intervals: tuple[dict[str, Any], ...]
+    chunks: tuple[tuple[str, ...], ...]  # intervals built in one pass
+    path: str  # eager | chunked | streaming
+    rows: int
+    contract: str
+    contract_version: str
+    code: str
+
+    def each(self) -> list[IntervalPlan]:
+        return [IntervalPlan.from_dict(i) for i in self.intervals]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate(Fact):
+    """Built intervals: staged files, not yet audited."""
+
+    files: dict[str, list[dict[str, Any]]]
+    rows: dict[str, int]
+    outside: int = 0  # rows the transform made for intervals nobody asked for
+    labels: tuple[str, ...] = field(default_factory=tuple)
+
+
+def plan(
+    ws: Workspace,
+    product: str,
+    intervals: Sequence[Interval],
+    run: str,
+    failed: Mapping[str, SluiceError] | None = None,
+) -> BuildPlan:
+    """Pins the inputs and decides per interval: build, leave as it is, or wait for an input.
+
+    `failed` names the sources whose ingestion failed in this run: a required one stops the interval, an optional one
+    degrades it.
+    """
+    contract = ws.catalog.product(product)
+    pinned = Pinned(ws, contract)
+    gold = ws.gold(product).snapshot()
+    standing = newest(ws, product, [i.label for i in intervals], gold)
+    code = ws.catalog.code_hash(product)
+    plans = []
+    for interval in intervals:
+        readings = {name: pinned.reading(name, interval) for name in contract.inputs}
+        fingerprint = naming.digest(contract.hash, code, *(f"{n}={r.content}" for n, r in sorted(readings.items())))
+        error, caveats = _judge_inputs(ws, contract, interval, readings, failed or {})
+        before = standing.get(interval.label)
+        same = before is not None and before.facts.get("fingerprint") == fingerprint
+        same = same and before is not None and tuple(before.facts.get("input_caveats", ())) == tuple(caveats)
+        plans.append(
+            IntervalPlan(
+                label=interval.label,
+                start=interval.start.isoformat(),
+                end=interval.end.isoformat(),
+                expected=gold.transaction(app(product, interval.label)) if gold else 0,
+                state="waiting" if error else "unchanged" if same else "build",
+                inputs={n: r.as_dict() for n, r in readings.items()},
+                caveats=tuple(caveats),
+                fingerprint=fingerprint,
+                error=error.as_dict() if error else None,
+                standing=_standing(before),
+            )
+        )
+    todo = [p for p in plans if p.state == "build"]
+    chunks, path = _chunks(todo, ws.eager_rows)
+    return BuildPlan(
+        product=product,
+        run=run,
+        versions=pinned.versions,
+        intervals=tuple(p.as_dict() for p in plans),
+        chunks=chunks,
+        path=path,
+        rows=sum(r["rows"] for p in todo for r in p.inputs.values()),
+        contract=contract.hash,
+        contract_version=contract.version,
+        code=code,
+    )
+
+
+def build(ws: Workspace, plan: BuildPlan, labels: Sequence[str]) -> Candidate:
+    """Runs the transform over these intervals at once and stages one file an interval."""
+    contract = ws.catalog.product(plan.product)
+    pinned = Pinned(ws, contract, plan.versions)
+    intervals = [p.interval for p in plan.each() if p.label in labels]
+    frames = {name: _own_columns_dropped(pinned.frame(name, intervals)) for name in contract.inputs}
+    made = _run(ws, contract, frames, streaming=plan.path == "streaming")
+    made = conformed(made, contract, str(ws.catalog.path_of(plan.product)))
+    made = made.with_columns(interval_label(contract.output.interval, contract).alias(PARTITION))
+    inside = made.filter(pl.col(PARTITION).is_in(list(labels)))
+    files: dict[str, list[dict[str, Any]]] = {}
+    rows: dict[str, int] = {}
+    for label in labels:
+        body = inside.filter(pl.col(PARTITION) == label).drop(PARTITION).sort(contract.output.key)
+        rows[label] = body.height
+        files[label] = []
+        if body.height:
+            name = naming.file_name(naming.content(body), plan.run, 0, label)
+            files[label].append(ws.gold(plan.product).write(body, name, {PARTITION: label}).as_dict())
+    failpoints.reach("build.staged")
+    return Candidate(files, rows, made.height - inside.height, tuple(labels))
+
+
+def conformed(made: pl.DataFrame, contract: ProductContract, where: str) -> pl.DataFrame:
+    """The transform's frame in the contract's columns and types; anything but a lossless fit is an error."""
+    wanted = {n: c.parsed.polars() for n, c in contract.output.columns.items()}
+    missing = [n for n in wanted if n not in made.columns]
+    extra = [n for n in made.columns if n not in wanted]
+    if missing or extra:
+        says = [f"lacks {', '.join(missing)}"] if missing else []
+        says += [f"has {', '.join(extra)}, which the contract does not know"] if extra else []
+        raise Broken("build.schema", f"the output of {contract.product} {' and '.join(says)}", where)
+    for name, want in wanted.items():
+        have = made.schema[name]
+        if have == want:
+            continue
+        lossless = (have.is_integer() and want.is_integer()) or (have.is_decimal() and want.is_decimal())
+        lossless = (
+            lossless or have == pl.Null or (have.is_temporal() and want.is_temporal() and have.base_type() == want)
+        )
+        cast = made[name].cast(want, strict=False) if lossless else None
+        if (
+            cast is None
+            or cast.null_count() > made[name].null_count()
+            or (have.is_decimal() and _lost(made[name], cast))
+        ):
+            raise Broken(
+                "build.schema", f"column {name!r} of {contract.product} is {have}, the contract says {want}", where,
+                f"Cast it in transform.py: pl.col({name!r}).cast(pl.{want!r}).",
+            )  # fmt: skip
+        made = made.with_columns(cast.alias(name))
+    return made.select(list(wanted))
+
+
+def _lost(before: pl.Series, after: pl.Series) -> bool:
+    wide = pl.Decimal(38, before.dtype.scale)  # type: ignore[attr-defined]
+    return bool((before.cast(wide) != after.cast(wide, strict=False)).any())
+
+
+def _judge_inputs(
+    ws: Workspace,
+    contract: ProductContract,
+    interval: Interval,
+    readings: Mapping[str, Reading],
+    failed: Mapping[str, SluiceError],
+) -> tuple[SluiceError | None, list[str]]:
+    """The error that stops the interval, if any, and what readers have to be told."""
+    caveats: list[str] = []
+    for name, reading in readings.items():
+        each = contract.inputs[name]
+        error: SluiceError | None = failed.get(each.source or "")
+        if error is None and reading.refused:
+            error = Broken("input.refused", f"{name} for {interval}: {reading.refused}", reading.table)
+        if error is None and reading.rows == 0 and not (each.required and _complete(ws, each.source, interval)):
+            error = Late("input.missing", f"{name} has no rows for {interval}", reading.table,
+                         f"Look at `sluice ingest {each.source or each.product}`; then run again.")  # fmt: skip
+        if error is None:
+            continue
+        if each.required:
+            return error, []
+        caveats.append(f"without {name}: {error.what}")
+    return None, caveats
+
+
+def _complete(ws: Workspace, source: str | None, interval: Interval) -> bool:
+    """Whether the source was read past the interval's end: then no rows means that there are none."""
+    if source is None or ws.catalog.source(source).position.mode not in ("cursor", "interval"):
+        return False
+    position = position_of(ws.bronze(source).snapshot())
+    if position is None or position.value is None or position.value.lstrip("-").isdigit():
+        return False
+    return datetime.fromisoformat(position.value) >= interval.end
+
+
+def _standing(publication: Any) -> dict[str, Any] | None:
+    if publication is None:
+        return None
+    facts = publication.facts
+    return {"version": publication.version, "at": publication.at, "rows": facts["rows"], "metrics": facts["metrics"]}
+
+
+def _chunks(todo: Sequence[IntervalPlan], budget: int) -> tuple[tuple[tuple[str, ...], ...], str]:
+    """Small builds run eagerly in one pass; large ones by runs of intervals; a huge single interval is streamed."""
+    if not todo:
+        return (), "eager"
+    weights = {p.label: sum(r["rows"] for r in p.inputs.values()) for p in todo}
+    if sum(weights.values()) <= budget:
+        return (tuple(weights),), "eager"
+    if max(weights.values()) > budget:
+        return tuple((label,) for label in weights), "streaming"
+    chunks: list[list[str]] = [[]]
+    rows = 0
+    for label, weight in weights.items():
+        if chunks[-1] and rows + weight > budget:
+            chunks.append([])
+            rows = 0
+        chunks[-1].append(label)
+        rows += weight
+    return tuple(tuple(c) for c in chunks), "chunked"
+
+
+def _own_columns_dropped(frame: pl.LazyFrame | None) -> pl.LazyFrame | None:
+    return None if frame is None else frame.select(pl.exclude(r"^_.*$"))
+
+
+def _run(
+    ws: Workspace, contract: ProductContract, frames: Mapping[str, pl.LazyFrame | None], *, streaming: bool
+) -> pl.DataFrame:
+    transform = ws.catalog.transform(contract.product)
+    try:
+        made = transform(**frames)
+        lazy = made.lazy() if isinstance(made, pl.DataFrame | pl.LazyFrame) else None
+        if lazy is not None:
+            return lazy.collect(engine="streaming" if streaming else "in-memory")
+    except (Exception, pl.exceptions.PanicException) as error:  # the user's code: whatever it raises is its author's
+        first_line = next(iter(str(error).splitlines()), "")
+        raise Broken(
+            "build.failed", f"{contract.product}: {type(error).__name__}: {first_line}",
+            _place(error, contract.product), "Mend transform.py; `sluice check` runs it on its samples.",
+        ) from error  # fmt: skip
+    raise Broken(
+        "build.failed", f"{contract.product} returned {type(made).__name__}, not a frame", contract.product,
+        "Return a pl.LazyFrame.",
+    )  # fmt: skip
+
+
+def _place(error: BaseException, product: str) -> str:
+    lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith("transform.py")]
+    return f"{lines[-1].filename}:{lines[-1].lineno}" if lines else product

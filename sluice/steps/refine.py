@@ -1,0 +1,269 @@
+"""Refine: bronze to silver and quarantine, one event-date partition at a time, as a pure function of bronze.
+
+`plan` finds the local days that new bronze rows touch, `refine_days` sieves some of them (any worker),
+`commit_refining` replaces their partitions. Which bronze version silver stands on, and which days were refused, is in
+silver's own log: a crash between any two steps is made good by the next run.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from sluice import failpoints
+from sluice.lake import ledger, naming
+from sluice.lake.commit import commit
+from sluice.lake.table import Snapshot, Table
+from sluice.model.facts import Fact, StagedFile
+from sluice.model.source import SourceContract
+from sluice.quality.sieve import Sieved, sieve
+from sluice.steps import landing, moved
+from sluice.steps.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+PARTITION = "_event_on"
+
+
+@dataclass(frozen=True, slots=True)
+class Refining(Fact):
+    """What has to be refined again, in groups that fit in memory."""
+
+    source: str
+    run: str
+    bronze_version: int | None
+    expected: dict[str, int]  # table -> application version
+    groups: tuple[tuple[str, ...], ...]
+    contract: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefinedDays(Fact):
+    """What one group of days became: staged files and counts that add up."""
+
+    silver: dict[str, list[dict[str, Any]]]
+    quarantine: dict[str, list[dict[str, Any]]]
+    counts: dict[str, dict[str, int]]
+    refused: dict[str, dict[str, Any]]
+    reasons: dict[str, int]
+    schemas: dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refined(Fact):
+    """Silver and quarantine as they stand now."""
+
+    source: str
+    version: int | None
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
+    refused: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def rejected(self) -> int:
+        return sum(c["quarantined"] for c in self.counts.values())
+
+
+def plan(ws: Workspace, source: str, run: str) -> Refining:
+    """The days that bronze commits since the last refining touched, and those that were refused then."""
+    contract = ws.catalog.source(source)
+    bronze = ws.bronze(source).snapshot()
+    silver, quarantine = ws.silver(source).snapshot(), ws.quarantine(source).snapshot()
+    expected = {str(t.table): t.transaction(f"refine/{source}") for t in (silver, quarantine) if t}
+    last = last_refining(silver)
+    through = last["bronze_version"] if last else -1
+    if bronze is None or bronze.version == through:
+        return Refining(source, run, None, expected, (), contract.hash)
+    days = {day for entry in ledger.entries(bronze, since=through) for day in entry.facts.get("dates", {})}
+    days |= set(last["refused"]) if last else set()
+    days, together = moved.closed(contract, bronze, silver, days)
+    groups = _grouped(bronze, sorted(days), together, ws.refine_rows)
+    return Refining(source, run, bronze.version, expected, groups, contract.hash)
+
+
+def refine_days(ws: Workspace, plan: Refining, days: Sequence[str]) -> RefinedDays:
+    """Sieves these days and stages their silver and quarantine files."""
+    contract = ws.catalog.source(plan.source)
+    bronze = ws.bronze(plan.source).snapshot(plan.bronze_version)
+    assert bronze is not None
+    sieved = sieve(_rows_of(bronze, days), contract)
+    every = _counts(sieved, days)
+    refused = _refusals(contract, every, sieved.refused)
+    tables = {"silver": ws.silver(plan.source), "quarantine": ws.quarantine(plan.source)}
+    frames = {"silver": sieved.silver, "quarantine": sieved.quarantine}
+    staged: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for layer, frame in frames.items():
+        staged[layer] = {
+            day: _stage(tables[layer], frame.filter(pl.col(PARTITION).cast(pl.String) == day), day, plan.run)
+            for day in days
+            if layer == "quarantine" or day not in refused
+        }
+    failpoints.reach("refine.staged")
+    return RefinedDays(
+        silver=staged["silver"],
+        quarantine=staged["quarantine"],
+        counts={day: count for day, count in every.items() if day not in refused},
+        refused={day: {**refusal, "counts": every[day]} for day, refusal in refused.items()},
+        reasons=dict(sieved.quarantine["_reasons"].explode().value_counts().iter_rows()),
+        schemas={layer: landing.schema_names(frame) for layer, frame in frames.items()},
+    )
+
+
+def commit_refining(ws: Workspace, plan: Refining, parts: Sequence[RefinedDays]) -> Refined:
+    """Replaces the partitions whose rows changed; quarantine first, so that no row is ever in neither table."""
+    if plan.bronze_version is None:
+        return Refined(plan.source, None)
+    counts = {day: c for part in parts for day, c in part.counts.items()}
+    refused = {day: r for part in parts for day, r in part.refused.items()}
+    reasons: dict[str, int] = {}
+    for part in parts:
+        for rule, rows in part.reasons.items():
+            reasons[rule] = reasons.get(rule, 0) + rows
+    facts = {
+        "kind": "refine",
+        "source": plan.source,
+        "bronze_version": plan.bronze_version,
+        "counts": counts,
+        "refused": refused,
+        "reasons": reasons,
+        "contract": plan.contract,
+        **ws.signature(),
+    }
+    _replace(ws, plan, ws.quarantine(plan.source), parts, "quarantine", facts)
+    failpoints.reach("refine.quarantined")
+    version, changed = _replace(ws, plan, ws.silver(plan.source), parts, "silver", facts)
+    failpoints.reach("refine.committed")
+    for day, refusal in refused.items():
+        log.warning("%s %s: %s", plan.source, day, refusal["what"])
+    return Refined(plan.source, version, counts, tuple(changed), refused, reasons)
+
+
+def last_refining(silver: Snapshot | None) -> dict[str, Any] | None:
+    """What the newest refining commit says of itself."""
+    return next((e.facts for e in ledger.entries(silver) if e.facts.get("kind") == "refine"), None)
+
+
+def _rows_of(bronze: Snapshot, days: Sequence[str]) -> pl.DataFrame:
+    wanted = pl.Series(days).str.to_date()
+    files = _files_touching(bronze, min(wanted), max(wanted))
+    return bronze.scan(files).filter(pl.col(PARTITION).is_in(wanted.implode())).collect()
+
+
+def _files_touching(bronze: Snapshot, low: Any, high: Any) -> list[Any]:
+    if f"max.{PARTITION}" not in bronze.actions.columns:
+        return bronze.files()
+    return bronze.files((pl.col(f"max.{PARTITION}") >= low) & (pl.col(f"min.{PARTITION}") <= high))
+
+
+def _grouped(bronze: Snapshot, days: list[str], together: list[set[str]], budget: int) -> tuple[tuple[str, ...], ...]:
+    """Neighbouring days, up to the row budget a group; days that share a key stay in one group."""
+    if not days:
+        return ()
+    low, high = pl.Series([days[0], days[-1]]).str.to_date()
+    files = _files_touching(bronze, low, high)
+    if sum(f.rows for f in files) <= budget:
+        return (tuple(days),)
+    heights = dict(
+        bronze.scan(files).group_by(pl.col(PARTITION).cast(pl.String)).len().collect(engine="streaming").iter_rows()
+    )
+    leader = {day: min(group) for group in together for day in group}
+    groups: list[list[str]] = []
+    at: dict[str, int] = {}
+    rows = budget
+    for day in days:
+        if (first := leader.get(day)) in at and first is not None:
+            groups[at[first]].append(day)
+            continue
+        if rows + heights.get(day, 0) > budget:
+            groups.append([])
+            rows = 0
+        rows += heights.get(day, 0)
+        groups[-1].append(day)
+        at[day] = len(groups) - 1
+    return tuple(tuple(g) for g in groups)
+
+
+def _counts(sieved: Sieved, days: Sequence[str]) -> dict[str, dict[str, int]]:
+    frames = {
+        "silver": sieved.silver, "quarantined": sieved.quarantine, "superseded": sieved.superseded,
+        "files": sieved.files,
+    }  # fmt: skip
+    tally = {
+        name: dict(frame.group_by(pl.col(PARTITION).cast(pl.String)).len().iter_rows())
+        for name, frame in frames.items()
+    }
+    counts = {day: {name: int(tally[name].get(day, 0)) for name in frames} for day in days}
+    return {day: {"in": c["silver"] + c["quarantined"] + c["superseded"], **c} for day, c in counts.items()}
+
+
+def _refusals(
+    contract: SourceContract, counts: dict[str, dict[str, int]], by_rule: dict[str, str]
+) -> dict[str, dict[str, Any]]:
+    """The days that went over the reject budget, or broke a rule that no row may break."""
+    refused: dict[str, dict[str, Any]] = {
+        day: {
+            "code": "rejects.over_budget",
+            "what": f"{contract.source} {day} breaks {rule}, which no row may break",
+            "observed": rule,
+            "limit": "none",
+        }
+        for day, rule in by_rule.items()
+    }
+    for day, count in counts.items():
+        if day in refused:
+            continue
+        # A file that cannot be read has no day of its own: it is quarantined where it landed, and the rest goes on.
+        rejected, rows = count["quarantined"] - count["files"], count["in"] - count["files"]
+        share = rejected / rows if rows else 0.0
+        if share > contract.reject_budget:
+            refused[day] = {
+                "code": "rejects.over_budget",
+                "what": f"{rejected} of {rows} rows of {contract.source} {day} were rejected: "
+                f"{share:.1%}, and the contract tolerates {contract.reject_budget:.1%}",
+                "observed": share,
+                "limit": contract.reject_budget,
+            }
+    return refused
+
+
+def _stage(table: Table, frame: pl.DataFrame, day: str, run: str) -> list[dict[str, Any]]:
+    if not frame.height:
+        return []
+    body = frame.drop(PARTITION)
+    name = naming.file_name(naming.content(body.drop("_landed_at", "_batch")), run, 0, day)
+    return [table.write(body, name, {PARTITION: day}).as_dict()]
+
+
+def _replace(
+    ws: Workspace, plan: Refining, table: Table, parts: Sequence[RefinedDays], layer: str, facts: dict[str, Any]
+) -> tuple[int, list[str]]:
+    """Commits the partitions of one table whose content is not what it was."""
+    staged = {
+        day: [StagedFile.from_dict(f) for f in files] for part in parts for day, files in getattr(part, layer).items()
+    }
+    snapshot = table.snapshot()
+    now: dict[str, list[str]] = {}
+    for file in snapshot.in_partitions(staged) if snapshot else ():
+        now.setdefault(file.partition or "", []).append(file.content)
+    changed = [
+        day
+        for day, files in sorted(staged.items())
+        if sorted(f.path.rsplit("/", 1)[-1].split("-", 1)[0] for f in files) != sorted(now.get(day, []))
+    ]
+    schema = landing.merged_schema([part.schemas[layer] for part in parts])
+    committed = commit(
+        table,
+        landing.partitioned(schema, PARTITION),
+        run=plan.run,
+        add=[f for day in changed for f in staged[day]],
+        remove=lambda current: current.in_partitions(changed),
+        expect={f"refine/{plan.source}": plan.expected.get(str(table), 0)},
+        metadata={**facts, "changed": changed},
+        partition=PARTITION,
+    )
+    return committed.version, changed

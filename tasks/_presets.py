@@ -1,0 +1,138 @@
+"""The only place that makes Prefect tasks: which steps retry, for how long, and what a retried run may skip.
+
+    network   touches a source: retried on Transient errors, with backoff and jitter or as the source asked
+    lake      touches our own storage: retried on Transient errors, briefly
+    pure      computes: never retried, as the same input fails the same way
+
+Retries live here and inside a connector's request loop, nowhere else: no flow retries, as `@flow(retries=)` cannot
+tell a refusal from an outage. A 405 that three mechanisms retried, of which one knew it was permanent, was once
+asked for 5,363 times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import State, Task, task
+from prefect.cache_policies import CacheKeyFnPolicy
+from prefect.client.schemas.objects import TaskRun
+from prefect.context import TaskRunContext
+from prefect.futures import PrefectFuture
+from prefect.tasks import exponential_backoff
+
+from sluice.errors import SluiceError, Transient
+from sluice.model.source import Retry
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_LONGEST_WAIT = 900.0  # a source that wants a longer pause is for the next scheduled run
+
+
+def is_worth_retrying(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """Only Transient errors; where the source named a pause, it is slept here, as the delay list cannot know it."""
+    error = state.result(raise_on_failure=False)
+    if not isinstance(error, Transient) or is_conflict(error):
+        return False
+    pause = error.retry_after
+    if pause is not None:
+        if pause > _LONGEST_WAIT:
+            return False
+        time.sleep(pause)
+    return True
+
+
+def delays(retry: Retry) -> list[float]:
+    """The contract's backoff as Prefect wants it."""
+    first, cap = retry.first.total_seconds(), retry.cap.total_seconds()
+    return [min(first * 2**n, cap) for n in range(retry.attempts - 1)]
+
+
+def _split_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    """One flow run reads a split once: retried, it goes on with what is staged. Another run reads afresh.
+
+    A key without the flow run would hand yesterday's staged file to today's full snapshot.
+    """
+    plan = parameters["plan"]
+    known = [context.task_run.flow_run_id, plan["source"], plan["expected"], plan["before"], plan["contract"],
+             parameters["split"]]  # fmt: skip
+    return hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def outcome(future: PrefectFuture[Any]) -> Any | SluiceError:
+    """A future's value, or the Sluice error it ended in; a bug is raised."""
+    future.wait()
+    value = future.state.result(raise_on_failure=False)
+    if isinstance(value, BaseException) and not isinstance(value, SluiceError):
+        raise value
+    return value
+
+
+def value(future: PrefectFuture[Any]) -> Any:
+    """A future's value; its error is raised."""
+    found = outcome(future)
+    if isinstance(found, SluiceError):
+        raise found
+    return found
+
+
+def is_conflict(error: SluiceError) -> bool:
+    """Another run did the same work at the same time: plan anew."""
+    return error.code == "lake.conflict"
+
+
+def by_hand(flow: Callable[..., Any]) -> int:
+    """Runs a flow file as a script: arguments in the flow's order, the exit code by the error's disposition."""
+    try:
+        flow(*sys.argv[1:])
+    except SluiceError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    return 0
+
+
+def network(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    return task(
+        task_run_name=task_run_name,
+        result_serializer="json",
+        retries=3,
+        retry_delay_seconds=exponential_backoff(2),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=is_worth_retrying,
+        timeout_seconds=6 * 3600,
+    )
+
+
+def split(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    return task(
+        task_run_name=task_run_name,
+        result_serializer="json",
+        persist_result=True,
+        cache_policy=CacheKeyFnPolicy(cache_key_fn=_split_key),
+        cache_expiration=timedelta(days=1),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=is_worth_retrying,  # how often and after how long is the contract's: see `delays`
+        timeout_seconds=6 * 3600,
+    )
+
+
+def lake(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    return task(
+        task_run_name=task_run_name,
+        result_serializer="json",
+        retries=3,
+        retry_delay_seconds=[1, 4, 15],
+        retry_jitter_factor=0.5,
+        retry_condition_fn=is_worth_retrying,
+        timeout_seconds=1800,
+    )
+
+
+def pure(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    return task(task_run_name=task_run_name, result_serializer="json", timeout_seconds=3600)

@@ -1,0 +1,56 @@
+"""Prefect runs landing: one task plans a source, one a split, one commits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import unmapped
+from prefect.client.orchestration import get_client
+from prefect.concurrency.sync import concurrency
+from prefect.futures import PrefectFutureList
+
+from sluice.model.facts import Split
+from sluice.steps import land
+from sluice.steps.demand import demand, parse
+from tasks._presets import delays, lake, network, split
+from tasks._workspace import workspace
+
+
+@network(task_run_name="plan {source}")
+def plan_landing(source: str, run: str, product: str | None = None, intervals: str | None = None) -> dict[str, Any]:
+    ws = workspace()
+    wanted = demand(ws, product, parse(ws, product, intervals)).sources[source] if product else []
+    return land.plan(ws, source, run, wanted).as_dict()
+
+
+@split(task_run_name="land {plan[source]} {split[label]}")
+def land_split(plan: dict[str, Any], split: dict[str, Any]) -> dict[str, Any]:
+    with concurrency(limit_name(plan["source"]), occupy=1, strict=False):
+        return land.land_split(workspace(), land.Landing.from_dict(plan), Split.from_dict(split)).as_dict()
+
+
+@lake(task_run_name="commit {plan[source]}")
+def commit_landing(plan: dict[str, Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
+    done = [land.LandedSplit.from_dict(p) for p in parts]
+    return land.commit_landing(workspace(), land.Landing.from_dict(plan), done).as_dict()
+
+
+def fan_out(plan: dict[str, Any]) -> PrefectFutureList[dict[str, Any]]:
+    """One mapped task per split; the plan travels without its splits."""
+    retry = workspace().catalog.source(plan["source"]).retry
+    mapped = land_split.with_options(retries=retry.attempts - 1, retry_delay_seconds=delays(retry))
+    return mapped.map(unmapped({**plan, "splits": []}), list(plan["splits"]))  # type: ignore[no-any-return]
+
+
+def ensure_limits(sources: list[str]) -> None:
+    """Makes or mends the sources' global limits: a missing one would be silently unlimited."""
+    catalog = workspace().catalog
+    with get_client(sync_client=True) as client:
+        for source in sources:
+            limit = catalog.source(source).limits.concurrency
+            client.upsert_global_concurrency_limit_by_name(limit_name(source), limit)
+
+
+def limit_name(source: str) -> str:
+    """The global concurrency limit that protects a source from all flows together."""
+    return f"source-{source.replace('_', '-')}"
