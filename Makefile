@@ -37,9 +37,13 @@ clean:  ## Remove what tools left behind; the lake in .sluice and the environmen
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-# pip compiles to bytecode as it installs: a first import of prefect without it costs seconds more.
+# The lock file is complete, hence --no-deps: pip's resolver wants a pin for `sqlalchemy[asyncio]` beside that of
+# `sqlalchemy`. pip compiles to bytecode as it installs; importing Prefect costs seconds more without.
+# editable_mode=compat puts the checkout itself on the path; the default would find sluice/ but not flows/ and tasks/.
 $(READY): requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--config-settings editable_mode=compat -e .
+	$(BIN)/python -m pip check
 	touch $@

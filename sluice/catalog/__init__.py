@@ -20,6 +20,7 @@ from sluice.catalog.document import Document, Key
 from sluice.catalog.problems import Problem, at, nearest
 from sluice.catalog.schemas import schema
 from sluice.errors import Misconfigured
+from sluice.model.contract import Column
 from sluice.model.product import ProductContract
 from sluice.model.source import SourceContract
 
@@ -44,6 +45,11 @@ class Catalog:
 
     def contract(self, name: str) -> SourceContract | ProductContract:
         return self.sources.get(name) or self.products[self._known(name, self.documents, "source or product")]
+
+    def columns(self, name: str) -> dict[str, Column]:
+        """What a source's silver or a product's gold holds."""
+        contract = self.contract(name)
+        return contract.output.columns if isinstance(contract, ProductContract) else contract.columns
 
     def path_of(self, name: str) -> Path:
         """The folder of a source or product."""

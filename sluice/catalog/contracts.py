@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -37,7 +36,6 @@ def find(root: Path) -> Found:
             _read(folder / file, kind, found)
     for product in found.products.values():
         found.problems += _inputs(product, found)
-        found.problems += _sums(product, found)
     found.problems.sort()
     return found
 
@@ -112,41 +110,3 @@ def _inputs(product: ProductContract, found: Found) -> Iterator[Problem]:
                 yield at(
                     document, ("inputs", name, kind), f"there is no {kind} called {wanted!r}", nearest(wanted, known)
                 )
-
-
-def _sums(product: ProductContract, found: Found) -> Iterator[Problem]:
-    """The columns that reconciliations and metrics name exist, in the output and in the inputs."""
-    document = found.documents[product.product]
-    own = product.output.columns
-    for index, check in enumerate(product.reconcile):
-        for column in _columns_in(check.gold):
-            if column not in own:
-                yield at(document, ("reconcile", index, "gold"), *_no_column(column, "the output", own))
-        for name, column in re.findall(r"\b([a-z]\w*)\.(\w+)\b", check.inputs):
-            key = ("reconcile", index, "inputs")
-            if name not in product.inputs:
-                yield at(document, key, f"there is no input called {name!r}", nearest(name, product.inputs))
-            elif (columns := _columns_of(name, product, found)) and column not in columns:
-                yield at(document, key, *_no_column(column, f"the input {name!r}", columns))
-    for name, expression in product.metrics.items():
-        for column in _columns_in(expression):
-            if column not in own:
-                yield at(document, ("metrics", name), *_no_column(column, "the output", own))
-
-
-def _columns_in(expression: str) -> list[str]:
-    """`sum(revenue) - sum(returns)` -> revenue, returns: what stands alone between parentheses."""
-    return re.findall(r"\(\s*([a-z_]\w*)\s*\)", expression)
-
-
-def _columns_of(name: str, product: ProductContract, found: Found) -> dict[str, Any]:
-    each = product.inputs[name]
-    if each.source:
-        source = found.sources.get(each.source)
-        return dict(source.columns) if source else {}
-    other = found.products.get(each.product or "")
-    return dict(other.output.columns) if other else {}
-
-
-def _no_column(column: str, holder: str, columns: dict[str, Any]) -> tuple[str, str]:
-    return f"{holder} has no column {column!r}", nearest(column, columns)

@@ -62,6 +62,8 @@ def explain(error: ValidationError, document: Document, schema: dict[str, Any]) 
         kind = detail["type"]
         if kind in ("missing", "extra_forbidden"):
             key = (*key, loc[-1]) if not key or key[-1] != loc[-1] else key
+        if kind in ("union_tag_invalid", "union_tag_not_found"):
+            key = (*key, detail["ctx"]["discriminator"].strip("'"))
         if kind == "value_error":
             key = _named_first(str(detail["ctx"]["error"]), key, document)
         if key in told and kind != "value_error":
@@ -103,13 +105,12 @@ def _sentence(detail: ErrorDetails, key: Key, document: Document, schema: dict[s
         message = str(context["error"])
         return message, _nearest_column(message, key, document)
     if kind == "union_tag_not_found":
-        return f"{context['discriminator']} is missing", ""
+        return f"{name} is missing", ""
     if kind in ("union_tag_invalid", "literal_error"):
         expected = context.get("expected_tags") or context["expected"]
         known = re.findall(r"'([^']*)'", expected)
         word = str(context.get("tag", given))
-        what = str(context.get("discriminator", name))
-        return f"{what} cannot be {word!r}", nearest(word, known) or f"known: {', '.join(known)}"
+        return f"{name} cannot be {word!r}", nearest(word, known) or f"known: {', '.join(known)}"
     if kind == "string_type":
         return f"{name} must be text", "write it in quotes" if not isinstance(given, dict | list | NoneType) else ""
     if kind == "string_pattern_mismatch":

@@ -120,7 +120,8 @@ def _samples(root: Path, name: str, frames: dict[str, pl.DataFrame]) -> list[Pat
 def _some_rows(catalog: Catalog, name: str) -> pl.DataFrame:
     folder = catalog.path_of(name) / "samples"
     if name in catalog.sources:
-        shape, found = source_shape(catalog.source(name)), samples.files(folder)
+        shape = source_shape(catalog.source(name))
+        found = [path for path in samples.files(folder) if not path.stem.startswith("rejected")]
     else:
         shape = output_shape(catalog.product(name))
         found = [path for path in samples.files(folder) if path.stem == "expected"]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,62}$")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 def _name(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if not NAME.match(value):
+    if not NAME.fullmatch(value):
         raise click.BadParameter("a name has lower-case letters, digits and underscores, and begins with a letter")
     return value
 

@@ -1,0 +1,1 @@
+"""What prefect.yaml cannot say: applying it idempotently, automations, work pools, limits."""
