@@ -69,8 +69,9 @@ class World:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What `sluice` has to be told to find this world."""
-        return {
+        """What `sluice` has to be told to find this world, and, once days have arrived, what time it is there."""
+        clock = {"SLUICE_NOW": self.now.isoformat()} if self.days else {}
+        return clock | {
             "SLUICE_CONNECTIONS__ORDERS_DB": self._server.dsn,
             "SLUICE_CONNECTIONS__SHOP_API": self.shop.url,
             "SLUICE_CONNECTIONS__TILL_DROP": str(self.drop.folder.resolve()),
