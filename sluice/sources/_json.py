@@ -49,7 +49,10 @@ class Document:
         return value
 
     def records(self, path: str) -> list[Any]:
-        """The list of records. `null` is an empty list: that is how a nil slice in Go is written."""
+        """The list of records. `null` is an empty list: that is how a nil slice in Go is written. No body, no records
+        (an answer of 204)."""
+        if self.value is None and not self.body:
+            return []
         value, walked = self.value, ""
         for part in path.split(".") if path else ():
             if not isinstance(value, dict) or part not in value:

@@ -60,7 +60,7 @@ def expected(value: Any) -> str | None:
     return written(value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(records)
 def test_what_goes_in_comes_out(rows: list[dict[str, Any]]) -> None:
     """Over mixed types, missing keys and nested values: each field is its exact text, or a number equal to it."""
