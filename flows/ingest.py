@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from prefect import flow, unmapped
@@ -10,27 +9,11 @@ from prefect import flow, unmapped
 from sluice.errors import SluiceError
 from sluice.steps.workspace import new_run
 from tasks import land, refine, report
-from tasks._presets import is_conflict, outcome, value
+from tasks._ingestion import Ingestion
+from tasks._presets import is_conflict, value
 from tasks._workspace import workspace
 
 ROUNDS = 5  # how often a source is planned anew when another run lands it at the same time
-
-
-@dataclass
-class Ingestion:
-    """Facts by source, and the errors of those that stopped."""
-
-    landed: dict[str, Any] = field(default_factory=dict)
-    refined: dict[str, Any] = field(default_factory=dict)
-    errors: dict[str, SluiceError] = field(default_factory=dict)
-
-    def keep(self, source: str, future: Any) -> Any | None:
-        """A future's value; its error is kept under the source's name."""
-        found = outcome(future)
-        if isinstance(found, SluiceError):
-            self.errors[source] = found
-            return None
-        return found
 
 
 @flow(name="ingest", flow_run_name="ingest {sources}", result_serializer="json")

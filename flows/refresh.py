@@ -41,9 +41,7 @@ def refresh(
     return report.ending(report.errors_of(own)) or published
 
 
-def publish_product(
-    product: str, labels: list[str], run: str, failed: dict[str, SluiceError], reason: str
-) -> dict[str, Any]:
+def publish_product(product: str, labels: list[str], run: str, failed: dict[str, SluiceError], reason: str) -> Any:
     """Build, audit, publish, report, inside a flow. What stops it is recorded, and stops what reads the product."""
     try:
         plan = value(build.plan_build.submit(product, labels, run, failed))
@@ -53,7 +51,7 @@ def publish_product(
     except SluiceError as error:
         return value(report.report_unbuilt.submit(product, labels, run, error))
     value(report.report_product.submit(published))
-    return published  # type: ignore[no-any-return]
+    return published
 
 
 if __name__ == "__main__":

@@ -20,4 +20,4 @@ def audit_candidate(plan: dict[str, Any], candidate: dict[str, Any]) -> dict[str
 
 
 def fan_out(plan: dict[str, Any], candidates: Any) -> PrefectFutureList[dict[str, Any]]:
-    return audit_candidate.map(unmapped(plan), candidates)  # type: ignore[no-any-return]
+    return audit_candidate.map(unmapped(plan), candidates)

@@ -28,4 +28,4 @@ def build_intervals(plan: dict[str, Any], labels: list[str]) -> dict[str, Any]:
 
 
 def fan_out(plan: dict[str, Any]) -> PrefectFutureList[dict[str, Any]]:
-    return build_intervals.map(unmapped(plan), [list(c) for c in plan["chunks"]])  # type: ignore[no-any-return]
+    return build_intervals.map(unmapped(plan), [list(c) for c in plan["chunks"]])

@@ -39,7 +39,7 @@ def fan_out(plan: dict[str, Any]) -> PrefectFutureList[dict[str, Any]]:
     """One mapped task per split; the plan travels without its splits."""
     retry = workspace().catalog.source(plan["source"]).retry
     mapped = land_split.with_options(retries=retry.attempts - 1, retry_delay_seconds=delays(retry))
-    return mapped.map(unmapped({**plan, "splits": []}), list(plan["splits"]))  # type: ignore[no-any-return]
+    return mapped.map(unmapped({**plan, "splits": []}), list(plan["splits"]))
 
 
 def ensure_limits(sources: list[str]) -> None:

@@ -32,4 +32,4 @@ def commit_refining(plan: dict[str, Any], parts: list[dict[str, Any]]) -> dict[s
 def fan_out(plan: dict[str, Any]) -> PrefectFutureList[dict[str, Any]]:
     """One mapped task per group of days."""
     groups = [list(g) for g in plan["groups"]]
-    return refine_days.map(unmapped({**plan, "groups": []}), groups)  # type: ignore[no-any-return]
+    return refine_days.map(unmapped({**plan, "groups": []}), groups)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from sluice import __version__
+
+if TYPE_CHECKING:
+    from sluice.errors import SluiceError
 
 # name -> the sentence that `sluice --help` shows; the module of that name has the command
 COMMANDS = {
@@ -69,26 +73,43 @@ def sluice() -> None:
     """
 
 
-def main(args: list[str] | None = None) -> None:
-    """The process's entry: errors end in one sentence, a place, a remedy and an exit code."""
+def call(args: list[str]) -> int:
+    """Runs one command and returns its exit code; an error ends in a sentence, a place and a remedy."""
     from sluice.errors import SluiceError
 
     try:
-        sluice.main(args=args, prog_name="sluice")
+        code = sluice.main(args=args, prog_name="sluice", standalone_mode=False)
     except SluiceError as error:
-        words = sys.argv[1:] if args is None else args
-        if "--json" in words:
-            import json
+        _show_error(error, as_json="--json" in args)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        return 130
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    return code if isinstance(code, int) else 0
 
-            click.echo(json.dumps({"error": error.as_dict()}, indent=2, default=str))
-        else:
-            click.secho(f"{error.code}: {error.what}", fg="red", err=True)
-            if error.where:
-                click.echo(f"  at {error.where}", err=True)
-            if error.remedy:
-                click.echo(f"  → {error.remedy}", err=True)
-            click.echo(f"  More: docs/runbooks/{error.code.replace('.', '-')}.md", err=True)
-        sys.exit(error.exit_code)
+
+def main() -> None:
+    """The process's entry."""
+    sys.exit(call(sys.argv[1:]))
+
+
+def _show_error(error: SluiceError, *, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"error": error.as_dict()}, indent=2, default=str))
+        return
+    click.secho(f"{error.code}: {error.what}", fg="red", err=True)
+    if error.where:
+        click.echo(f"  at {error.where}", err=True)
+    if error.remedy:
+        click.echo(f"  → {error.remedy}", err=True)
+    click.echo(f"  More: docs/runbooks/{error.code.replace('.', '-')}.md", err=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from sluice.model.interval import Interval
 from sluice.model.product import ProductContract
 from sluice.steps.inputs import Pinned, Reading, interval_label
 from sluice.steps.land import position_of
+from sluice.steps.milestones import say
 from sluice.steps.publications import app, newest
 from sluice.steps.workspace import Workspace
 
@@ -148,6 +149,7 @@ def build(ws: Workspace, plan: BuildPlan, labels: Sequence[str]) -> Candidate:
             name = naming.file_name(naming.content(body), plan.run, 0, label)
             files[label].append(ws.gold(plan.product).write(body, name, {PARTITION: label}).as_dict())
     failpoints.reach("build.staged")
+    say("%s: built %s, %d rows", plan.product, _span(labels), sum(rows.values()))
     return Candidate(files, rows, made.height - inside.height, tuple(labels))
 
 
@@ -180,6 +182,10 @@ def conformed(made: pl.DataFrame, contract: ProductContract, where: str) -> pl.D
             )  # fmt: skip
         made = made.with_columns(cast.alias(name))
     return made.select(list(wanted))
+
+
+def _span(labels: Sequence[str]) -> str:
+    return labels[0] if len(labels) == 1 else f"{labels[0]}..{labels[-1]}"
 
 
 def _lost(before: pl.Series, after: pl.Series) -> bool:

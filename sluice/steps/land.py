@@ -24,6 +24,7 @@ from sluice.model.interval import Calendar, Interval
 from sluice.model.source import Cursor, SourceContract
 from sluice.sources.base import connect
 from sluice.steps import landing
+from sluice.steps.milestones import say
 from sluice.steps.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,8 @@ def plan(ws: Workspace, source: str, batch: str, want: Sequence[Interval] = ()) 
     found: Plan = connect(contract, ws.reach).plan(before, _own_days(contract, want, before, ws.now()), is_landed)
     for notice in found.notices:
         log.info("%s: %s %s", source, notice.what, notice.where)
+    if found.splits:
+        say("%s: %d splits to read", source, len(found.splits))
     return Landing(
         source=source,
         batch=batch,
@@ -128,6 +131,7 @@ def land_split(ws: Workspace, plan: Landing, split: Split) -> LandedSplit:
         files.append(table.write(frame, name))
         totals.add(frame, unit)
     failpoints.reach("land.staged")
+    say("%s: read %s, %d rows", plan.source, split.label, totals.rows)
     return LandedSplit(
         split=split.id,
         files=tuple(f.as_dict() for f in files),
@@ -197,6 +201,7 @@ def commit_landing(ws: Workspace, plan: Landing, parts: Sequence[LandedSplit]) -
         },
     )
     failpoints.reach("land.committed")
+    say("%s: landed %d rows as version %d", plan.source, rows, committed.version)
     return Landed.from_dict({**result.as_dict(), "version": committed.version})
 
 

@@ -102,9 +102,7 @@ def conform(
 
 def without(frame: pl.DataFrame, known: pl.DataFrame, contract: SourceContract) -> pl.DataFrame:
     """The rows that bronze does not have yet, value for value."""
-    compared = [
-        n for n in frame.columns if n in known.columns and n not in ("_batch", "_landed_at", "_line", "_event_on")
-    ]
+    compared = [n for n in frame.columns if n in known.columns and n not in OWN]
     lost = [n for n in frame.columns if n not in known.columns]
     if lost:  # a column that is new: a row that carries a value in it is new too
         carries = pl.any_horizontal(pl.col(lost).is_not_null())

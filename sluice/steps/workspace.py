@@ -45,6 +45,7 @@ class Workspace:
                 return value
 
         storage = settings.storage_options()
+        pretended = settings.now.astimezone(UTC) if settings.now else None
         return cls(
             lake=Lake(settings.lake.rstrip("/"), storage),
             catalog=load_catalog(settings.catalog),
@@ -52,7 +53,7 @@ class Workspace:
                 address=lambda name: ask("connection", name, settings.address),
                 secret=lambda name: ask("secret", name, settings.secret),
                 storage=storage,
-                **({"now": lambda: at.astimezone(UTC)} if (at := settings.now) else {}),
+                now=lambda: pretended or datetime.now(UTC),
             ),
             actor=settings.actor or _user(),
             workers=settings.workers,

@@ -1,0 +1,25 @@
+"""Runs a flow for a command and tells, from the lake, what became of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from sluice.cli import _prefect, _show
+
+
+def call(flow: str, parameters: dict[str, Any], *, quiet: bool, verbose: bool) -> None:
+    """Calls `flows.<flow>` as plain Python; raises the SluiceError that the run ended in."""
+    _prefect.prepare(console=verbose)
+    _prefect.use_server()
+    from importlib import import_module
+
+    function: Callable[..., Any] = getattr(import_module(f"flows.{flow}"), flow)
+    if not verbose:  # the run's log is in the UI; here people see milestones
+        for name in ("prefect.flow_runs", "prefect.task_runs", "prefect.engine"):
+            logging.getLogger(name).handlers = [
+                h for h in logging.getLogger(name).handlers if "Console" not in type(h).__name__
+            ]
+    with _show.progress(quiet=quiet or verbose):
+        function(**parameters)

@@ -1,0 +1,11 @@
+"""What people watch for while a run works: said through logging, so that the CLI and the orchestrator both show it."""
+
+from __future__ import annotations
+
+import logging
+
+log = logging.getLogger("sluice.progress")
+
+
+def say(message: str, *values: object) -> None:
+    log.info(message, *values, extra={"milestone": True})
