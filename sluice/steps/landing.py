@@ -102,7 +102,9 @@ def conform(
 
 def without(frame: pl.DataFrame, known: pl.DataFrame, contract: SourceContract) -> pl.DataFrame:
     """The rows that bronze does not have yet, value for value."""
-    compared = [n for n in frame.columns if n in known.columns and n not in OWN]
+    # Not `_origin`: the URL of the page that a record came on changes with the position.
+    ours = OWN.keys() - {"_problem", "_raw"}
+    compared = [n for n in frame.columns if n in known.columns and n not in ours]
     lost = [n for n in frame.columns if n not in known.columns]
     if lost:  # a column that is new: a row that carries a value in it is new too
         carries = pl.any_horizontal(pl.col(lost).is_not_null())

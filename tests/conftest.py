@@ -1,0 +1,9 @@
+"""What holds for every test: no telemetry, no settings of the person who runs them."""
+
+from __future__ import annotations
+
+import os
+
+for name in [n for n in os.environ if n.startswith("SLUICE_") and n != "SLUICE_CORPORA"]:
+    del os.environ[name]
+os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
