@@ -46,18 +46,16 @@ def scan(window: bytes, dialect: Dialect, fields: int, line: int, last: bool) ->
     """Cut a window that begins with a record. With `last` (it then ends with a newline) all of it is used."""
     signs = np.frombuffer(window, np.uint8)
     newlines = np.flatnonzero(signs == NEWLINE)
-    ends, delimiters, offence = newlines, signs == dialect.delimiter, None
+    delimiters = np.flatnonzero(signs == dialect.delimiter)
+    ends, offence = newlines, None
     if dialect.quote is not None and bytes((dialect.quote,)) in window:
-        quoting = signs == dialect.quote
-        quotes = np.flatnonzero(quoting)
+        quotes = np.flatnonzero(signs == dialect.quote)
         offence = _offence(signs, quotes, dialect.delimiter)
-        outside = ~np.bitwise_xor.accumulate(quoting)
-        ends = newlines[outside[newlines]]
-        delimiters &= outside
+        ends, delimiters = _outside(newlines, quotes), _outside(delimiters, quotes)
         if offence is not None:
             ends = ends[: np.searchsorted(ends, offence)]
     used = int(ends[-1]) + 1 if len(ends) else 0
-    good, bad = _count(window[:used], signs, ends, np.flatnonzero(delimiters[:used]), fields)
+    good, bad = _count(window[:used], ends, delimiters[: np.searchsorted(delimiters, used)], fields)
     starts = _starts(newlines, ends)
     ragged = [(line + int(starts[i]), text) for i, text in bad]
     lines = line + (starts if good.all() else starts[good])
@@ -70,6 +68,22 @@ def scan(window: bytes, dialect: Dialect, fields: int, line: int, last: bool) ->
             ragged.append((line + passed, window[used:end]))
             used, passed = end + 1, at + 1
     return Found(body, lines, ragged, used, passed, offence is not None)
+
+
+def _outside(places: Places, quotes: Places) -> Places:
+    """Those not between an opening and a closing quote. A parity for every byte would be simpler, and cost twice."""
+    first = np.searchsorted(places, quotes[0::2])
+    after = np.searchsorted(places, quotes[1::2])
+    if len(after) < len(first):  # the last quote is still open
+        after = np.append(after, len(places))
+    holding = after > first
+    if not holding.any():
+        return places
+    steps = np.zeros(len(places) + 1, np.int8)
+    steps[first[holding]] += 1
+    steps[after[holding]] -= 1
+    kept: Places = places[np.cumsum(steps[:-1], dtype=np.int8) == 0]
+    return kept
 
 
 def _offence(signs: NDArray[np.uint8], quotes: Places, delimiter: int) -> int | None:
@@ -90,7 +104,7 @@ def _offence(signs: NDArray[np.uint8], quotes: Places, delimiter: int) -> int | 
 
 
 def _count(
-    window: bytes, signs: NDArray[np.uint8], ends: Places, delimiters: Places, fields: int
+    window: bytes, ends: Places, delimiters: Places, fields: int
 ) -> tuple[NDArray[np.bool_], list[tuple[int, bytes]]]:
     """Which records have the right number of fields, and the number and text of those that do not.
 
