@@ -10,13 +10,14 @@ from sluice.errors import SluiceError
 from sluice.steps.workspace import new_run
 from tasks import land, refine, report
 from tasks._ingestion import Ingestion
-from tasks._presets import is_conflict, value
+from tasks._limits import ensure_limits
+from tasks._presets import is_conflict, task_runner, value
 from tasks._workspace import workspace
 
 ROUNDS = 5  # how often a source is planned anew when another run lands it at the same time
 
 
-@flow(name="ingest", flow_run_name="ingest {sources}", result_serializer="json")
+@flow(name="ingest", flow_run_name="ingest {sources}", result_serializer="json", task_runner=task_runner())
 def ingest(
     sources: list[str] | None = None,
     product: str | None = None,
@@ -40,7 +41,7 @@ def ingest_sources(
     sources: list[str], run: str, product: str | None = None, interval: str | None = None
 ) -> tuple[list[dict[str, Any]], dict[str, SluiceError]]:
     """The order of things, inside a flow. Two runs that land one source at once: the later one starts over."""
-    land.ensure_limits(sources)
+    ensure_limits(sources)
     done = Ingestion()
     pending = sources
     for _ in range(ROUNDS):

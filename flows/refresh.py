@@ -10,11 +10,11 @@ from flows.ingest import ingest_sources
 from sluice.errors import SluiceError
 from sluice.steps.workspace import new_run
 from tasks import audit, build, publish, report
-from tasks._presets import value
+from tasks._presets import task_runner, value
 from tasks._workspace import wanted
 
 
-@flow(name="refresh", flow_run_name="refresh {product} {interval}", result_serializer="json")
+@flow(name="refresh", flow_run_name="refresh {product} {interval}", result_serializer="json", task_runner=task_runner())
 def refresh(
     product: str,
     interval: str | None = None,

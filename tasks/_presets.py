@@ -24,10 +24,12 @@ from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.client.schemas.objects import TaskRun
 from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
+from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
 from sluice.errors import SluiceError, Transient
 from sluice.model.source import Retry
+from sluice.settings import load
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,6 +65,11 @@ def _split_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     known = [context.task_run.flow_run_id, plan["source"], plan["expected"], plan["before"], plan["contract"],
              parameters["split"]]  # fmt: skip
     return hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def task_runner() -> Any:
+    """Bounded threads: Prefect's default is as many as there are tasks, and memory goes with them."""
+    return ThreadPoolTaskRunner(max_workers=load().workers)
 
 
 def outcome(future: PrefectFuture[Any]) -> Any | SluiceError:

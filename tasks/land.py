@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import unmapped
-from prefect.client.orchestration import get_client
-from prefect.concurrency.sync import concurrency
 from prefect.futures import PrefectFutureList
 
 from sluice.model.facts import Split
 from sluice.steps import land
 from sluice.steps.demand import demand, parse
+from tasks._limits import slot
 from tasks._presets import delays, lake, network, split
 from tasks._workspace import workspace
 
@@ -25,7 +24,7 @@ def plan_landing(source: str, run: str, product: str | None = None, intervals: s
 
 @split(task_run_name="land {plan[source]} {split[label]}")
 def land_split(plan: dict[str, Any], split: dict[str, Any]) -> dict[str, Any]:
-    with concurrency(limit_name(plan["source"]), occupy=1, strict=False):
+    with slot(plan["source"]):
         return land.land_split(workspace(), land.Landing.from_dict(plan), Split.from_dict(split)).as_dict()
 
 
@@ -40,17 +39,3 @@ def fan_out(plan: dict[str, Any]) -> PrefectFutureList[dict[str, Any]]:
     retry = workspace().catalog.source(plan["source"]).retry
     mapped = land_split.with_options(retries=retry.attempts - 1, retry_delay_seconds=delays(retry))
     return mapped.map(unmapped({**plan, "splits": []}), list(plan["splits"]))
-
-
-def ensure_limits(sources: list[str]) -> None:
-    """Makes or mends the sources' global limits: a missing one would be silently unlimited."""
-    catalog = workspace().catalog
-    with get_client(sync_client=True) as client:
-        for source in sources:
-            limit = catalog.source(source).limits.concurrency
-            client.upsert_global_concurrency_limit_by_name(limit_name(source), limit)
-
-
-def limit_name(source: str) -> str:
-    """The global concurrency limit that protects a source from all flows together."""
-    return f"source-{source.replace('_', '-')}"

@@ -19,7 +19,7 @@ from sluice.quality.verdict import judge
 from sluice.quality.volume import volume
 from sluice.steps.build import PARTITION, BuildPlan, Candidate
 from sluice.steps.inputs import Pinned
-from sluice.steps.milestones import say
+from sluice.steps.milestones import count, say
 from sluice.steps.publications import publications
 from sluice.steps.workspace import Workspace
 
@@ -48,7 +48,7 @@ def audit(ws: Workspace, plan: BuildPlan, candidate: Candidate) -> dict[str, Ver
     """Every check of the contract over every interval of the candidate."""
     from sluice.quality.gate import audit as gate
 
-    say("%s: auditing %d intervals", plan.product, len(candidate.files))
+    say("%s: auditing %s", plan.product, count(len(candidate.files), "interval"))
     contract = ws.catalog.product(plan.product)
     pinned = Pinned(ws, contract, plan.versions)
     intervals = {p.label: p.interval for p in plan.each()}

@@ -18,7 +18,7 @@ from sluice.model.interval import Interval
 from sluice.model.product import ProductContract
 from sluice.steps.inputs import Pinned, Reading, interval_label
 from sluice.steps.land import position_of
-from sluice.steps.milestones import say
+from sluice.steps.milestones import count, say
 from sluice.steps.publications import app, newest
 from sluice.steps.workspace import Workspace
 
@@ -149,7 +149,7 @@ def build(ws: Workspace, plan: BuildPlan, labels: Sequence[str]) -> Candidate:
             name = naming.file_name(naming.content(body), plan.run, 0, label)
             files[label].append(ws.gold(plan.product).write(body, name, {PARTITION: label}).as_dict())
     failpoints.reach("build.staged")
-    say("%s: built %s, %d rows", plan.product, _span(labels), sum(rows.values()))
+    say("%s: built %s, %s", plan.product, _span(labels), count(sum(rows.values()), "row"))
     return Candidate(files, rows, made.height - inside.height, tuple(labels))
 
 

@@ -24,7 +24,7 @@ from sluice.model.interval import Calendar, Interval
 from sluice.model.source import Cursor, SourceContract
 from sluice.sources.base import connect
 from sluice.steps import landing
-from sluice.steps.milestones import say
+from sluice.steps.milestones import count, say
 from sluice.steps.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def plan(ws: Workspace, source: str, batch: str, want: Sequence[Interval] = ()) 
     for notice in found.notices:
         log.info("%s: %s %s", source, notice.what, notice.where)
     if found.splits:
-        say("%s: %d splits to read", source, len(found.splits))
+        say("%s: %s to read", source, count(len(found.splits), "split"))
     return Landing(
         source=source,
         batch=batch,
@@ -131,7 +131,7 @@ def land_split(ws: Workspace, plan: Landing, split: Split) -> LandedSplit:
         files.append(table.write(frame, name))
         totals.add(frame, unit)
     failpoints.reach("land.staged")
-    say("%s: read %s, %d rows", plan.source, split.label, totals.rows)
+    say("%s: read %s, %s", plan.source, split.label, count(totals.rows, "row"))
     return LandedSplit(
         split=split.id,
         files=tuple(f.as_dict() for f in files),
@@ -201,7 +201,7 @@ def commit_landing(ws: Workspace, plan: Landing, parts: Sequence[LandedSplit]) -
         },
     )
     failpoints.reach("land.committed")
-    say("%s: landed %d rows as version %d", plan.source, rows, committed.version)
+    say("%s: landed %s as version %d", plan.source, count(rows, "row"), committed.version)
     return Landed.from_dict({**result.as_dict(), "version": committed.version})
 
 
@@ -262,7 +262,8 @@ def _known_rows(
 
 
 def _comparable(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.select(n for n in frame.columns if n not in ("_batch", "_landed_at", "_line"))
+    """What makes a snapshot the same as the one before: not when it was taken, nor in which order."""
+    return frame.select(n for n in frame.columns if n not in ("_batch", "_landed_at", "_line", "_event_on"))
 
 
 def _of_units(snapshot: Snapshot, units: set[str]) -> list[ActiveFile]:

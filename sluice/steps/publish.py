@@ -18,7 +18,7 @@ from sluice.lake.commit import commit
 from sluice.model.facts import Fact, StagedFile
 from sluice.steps.audit import Verdict
 from sluice.steps.build import PARTITION, BuildPlan, Candidate, IntervalPlan
-from sluice.steps.milestones import say
+from sluice.steps.milestones import count, say
 from sluice.steps.publications import Attempt, app, record
 from sluice.steps.workspace import Workspace
 
@@ -129,7 +129,7 @@ def _commit(
         partition=PARTITION,
     )
     failpoints.reach("publish.committed")
-    say("%s: published %d intervals as version %d", plan.product, len(passed), committed.version)
+    say("%s: published %s as version %d", plan.product, count(len(passed), "interval"), committed.version)
     return committed.version
 
 

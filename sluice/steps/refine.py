@@ -22,7 +22,7 @@ from sluice.model.facts import Fact, StagedFile
 from sluice.model.source import SourceContract
 from sluice.quality.sieve import Sieved, sieve
 from sluice.steps import landing, moved
-from sluice.steps.milestones import say
+from sluice.steps.milestones import count, say
 from sluice.steps.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def commit_refining(ws: Workspace, plan: Refining, parts: Sequence[RefinedDays])
     version, changed = _replace(ws, plan, ws.silver(plan.source), parts, "silver", facts)
     failpoints.reach("refine.committed")
     good, bad = (sum(c[k] for c in counts.values()) for k in ("silver", "quarantined"))
-    say("%s: refined %d days, %d rows good, %d set aside", plan.source, len(counts), good, bad)
+    say("%s: refined %s, %s good, %d set aside", plan.source, count(len(counts), "day"), count(good, "row"), bad)
     for day, refusal in refused.items():
         log.warning("%s %s: %s", plan.source, day, refusal["what"])
     return Refined(plan.source, version, counts, tuple(changed), refused, reasons)

@@ -1,0 +1,67 @@
+"""Global concurrency limits: what protects a source from all flows and processes together.
+
+A slot is taken per split, never finer: it costs about 0.1 CPU seconds on each side. Prefect's SQLite answers 503 to
+whoever writes while it writes; its client would wait two seconds and more each time, so slots are asked for one at a
+time within a process, without the client's retries, and again after a moment.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Lock
+
+from prefect.client.orchestration import get_client
+from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
+from prefect.concurrency.sync import concurrency
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from tasks._workspace import workspace
+
+_LOCKED, _BUSY = 423, 503  # every slot is taken; the server's database is busy
+_BUSY_ATTEMPTS = 100
+
+_asking = Lock()
+
+
+def ensure_limits(sources: list[str]) -> None:
+    """Makes or mends the sources' limits: a missing one would be silently unlimited."""
+    catalog = workspace().catalog
+    with get_client(sync_client=True) as client:
+        for source in sources:
+            limit = catalog.source(source).limits.concurrency
+            client.upsert_global_concurrency_limit_by_name(limit_name(source), limit)
+
+
+@contextmanager
+def slot(source: str) -> Iterator[None]:
+    """Holds one of the source's slots; waits while all are taken, without keeping other sources waiting."""
+    with ExitStack() as held:
+        while not _taken(held, source):
+            time.sleep(random.uniform(0.5, 1.5))
+        yield
+
+
+def limit_name(source: str) -> str:
+    return f"source-{source.replace('_', '-')}"
+
+
+def _taken(held: ExitStack, source: str) -> bool:
+    with _asking:
+        for attempt in range(_BUSY_ATTEMPTS):
+            try:
+                with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+                    held.enter_context(concurrency(limit_name(source), occupy=1, max_retries=0))
+            except ConcurrencySlotAcquisitionError as error:
+                answer = getattr(error.__cause__, "response", None)
+                status = getattr(answer, "status_code", None)
+                if status == _LOCKED:
+                    return False
+                if status != _BUSY or attempt == _BUSY_ATTEMPTS - 1:
+                    raise
+                time.sleep(random.uniform(0.02, 0.2))
+            else:
+                break
+    return True
