@@ -7,6 +7,7 @@ What trials showed, and this file is built around:
   error the table is reopened and asked whether our run is in it.
 - a stale snapshot is refused even for a disjoint partition: reload and commit again; the files are staged, so a
   retry costs milliseconds. Give up only when the application version has moved.
+- a step that was killed after its commit is run again with the same run: it finds that commit, and is done.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 METADATA_KEY = "sluice"
 _ATTEMPTS = 20
+_OWN_COMMIT_WITHIN = 1000  # commits looked through for a commit of our own that a killed step did not tell of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,9 @@ def commit(
     now = int(time.time() * 1000)
     adds = [AddAction(f.path, f.size, dict(f.partition), now, True, f.stats) for f in add]
     for attempt in range(_ATTEMPTS):
-        _same_versions(table, snapshot, expect, run)
+        ours = _committed_before(table, snapshot, expect, run)
+        if ours is not None:
+            return Committed(ours, ours - 1)
         removes = [
             RemoveAction(f.path, True, now, f.size, {partition: f.partition} if partition else None)
             for f in (remove(snapshot) if remove else ())
@@ -119,6 +123,7 @@ def _prepared(table: Table, schema: pl.Schema, partition: str | None) -> Snapsho
     wanted = Schema.from_arrow(schema)
     snapshot = table.snapshot()
     if snapshot is None:
+        _refuse_twins(table, [f.name for f in wanted.fields])
         if stage.is_local(table.lake.root):
             Path(table.uri).mkdir(parents=True, exist_ok=True)
         try:
@@ -133,6 +138,7 @@ def _prepared(table: Table, schema: pl.Schema, partition: str | None) -> Snapsho
             raise Transient("lake.unavailable", f"{table} could not be created", table.uri)
     for _ in range(_ATTEMPTS):
         have = {f.name: f for f in snapshot.delta.schema().fields}
+        _refuse_twins(table, [*have, *(f.name for f in wanted.fields)])
         missing: list[Field] = []
         for field in wanted.fields:
             if field.name not in have:
@@ -156,17 +162,38 @@ def _prepared(table: Table, schema: pl.Schema, partition: str | None) -> Snapsho
     raise Transient("lake.unavailable", f"columns could not be added to {table}", table.uri)
 
 
-def _same_versions(table: Table, snapshot: Snapshot, expect: Mapping[str, int], run: str) -> None:
-    for app, version in expect.items():
-        found = snapshot.transaction(app)
-        if found != version:
-            raise Transient(
-                "lake.conflict",
-                f"another run got there first: {app} is at {found}, this run started from {version}",
-                f"{table} version {snapshot.version}",
-                "Nothing is lost. Run again: it starts from what the other run committed.",
-                app=app, found=found, expected=version, run=run,
-            )  # fmt: skip
+def _refuse_twins(table: Table, names: Sequence[str]) -> None:
+    """Delta holds no two columns that differ by case only; an API or a CSV header may well have them."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if seen.setdefault(name.lower(), name) != name:
+            raise Broken(
+                "contract.unknown_column",
+                f"columns {seen[name.lower()]!r} and {name!r} of {table} differ by case only",
+                table.uri,
+                "Give one of them another name in the contract (`from:`), or set `unknown_columns: drop`.",
+            )
+
+
+def _committed_before(table: Table, snapshot: Snapshot, expect: Mapping[str, int], run: str) -> int | None:
+    """None when every application stands where it should; the version, where it was this run that moved them."""
+    found = {app: snapshot.transaction(app) for app in expect}
+    moved = [app for app, version in expect.items() if found[app] != version]
+    if not moved:
+        return None
+    ours = find_run(table, run, since=max(snapshot.version - _OWN_COMMIT_WITHIN, -1))
+    if ours is not None:
+        then = table.snapshot(ours)
+        if then is not None and all(then.transaction(app) == version + 1 for app, version in expect.items()):
+            return ours
+    app = moved[0]
+    raise Transient(
+        "lake.conflict",
+        f"another run got there first: {app} is at {found[app]}, this run started from {expect[app]}",
+        f"{table} version {snapshot.version}",
+        "Nothing is lost. Run again: it starts from what the other run committed.",
+        app=app, found=found[app], expected=expect[app], run=run,
+    )  # fmt: skip
 
 
 def _flush(table: Table, version: int) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from datetime import date, datetime
-from decimal import Decimal
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,10 @@ from sluice.model.facts import StagedFile
 STATS_COLUMNS = 32  # Delta's own default; wider tables carry statistics on their first columns
 _LONGEST_TEXT = 64  # longer texts are left out of min/max, as truncation would need care at both ends
 _ORDERED = (pl.Date, pl.Datetime, pl.Decimal, pl.String)
+_WRITTEN = {pl.Date: "%Y-%m-%d", pl.Datetime: "%Y-%m-%dT%H:%M:%S%.6fZ"}
+_YEAR = re.compile(r"\d{4}-")  # Polars writes others with a sign, and Delta's readers cannot read them
+# A value is part of a path: text that needs escaping there is read back as something else, or from nowhere.
+_PARTITION = re.compile(r"[0-9A-Za-z][0-9A-Za-z+_-]*")
 
 
 def is_local(uri: str) -> bool:
@@ -38,6 +41,9 @@ def write(
 ) -> StagedFile:
     """Writes `frame` (without partition columns) below the table at `root`; the name is the caller's to make unique."""
     partition = partition or {}
+    for value in partition.values():
+        if not _PARTITION.fullmatch(value):
+            raise ValueError(f"{value!r} cannot name a partition")
     folder = "/".join(f"{k}={v}" for k, v in partition.items())
     path = f"{folder}/{name}.parquet" if folder else f"{name}.parquet"
     if is_local(root):
@@ -56,12 +62,13 @@ def statistics(frame: pl.DataFrame) -> str:
     highs: dict[str, Any] = {}
     if ordered and frame.height:
         ends = frame.select(
-            *(pl.col(n).min().alias(f"min:{n}") for n in ordered), *(pl.col(n).max().alias(f"max:{n}") for n in ordered)
+            *(_written(pl.col(n).min(), frame.schema[n]).alias(f"min:{n}") for n in ordered),
+            *(_written(_highest(n, frame.schema[n]), frame.schema[n]).alias(f"max:{n}") for n in ordered),
         ).row(0, named=True)
         for name in ordered:
             low, high = ends[f"min:{name}"], ends[f"max:{name}"]
-            if _can_bound(low) and _can_bound(high):
-                lows[name], highs[name] = _say(low), _say(high)
+            if _can_bound(low, frame.schema[name]) and _can_bound(high, frame.schema[name]):
+                lows[name], highs[name] = low, high
     facts = {"numRecords": frame.height, "minValues": lows, "maxValues": highs, "nullCount": nulls}
     return _encoder.encode(facts).decode()
 
@@ -69,18 +76,21 @@ def statistics(frame: pl.DataFrame) -> str:
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def _can_bound(value: Any) -> bool:
+def _highest(name: str, kind: pl.DataType) -> pl.Expr:
+    """NaN is above every number, so a column that holds one has no bound."""
+    return pl.col(name).nan_max() if kind.is_float() else pl.col(name).max()
+
+
+def _written(value: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    return value.dt.to_string(_WRITTEN[type(kind)]) if kind.is_temporal() else value
+
+
+def _can_bound(value: Any, kind: pl.DataType) -> bool:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return False
+    if kind.is_temporal():
+        return _YEAR.match(value) is not None
     return not (isinstance(value, str) and len(value) > _LONGEST_TEXT)
-
-
-def _say(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    if isinstance(value, date):
-        return value.isoformat()
-    return value if isinstance(value, int | float | str | Decimal) else str(value)
 
 
 def _write_local(target: Path, frame: pl.DataFrame) -> int:
@@ -103,11 +113,15 @@ def _write_local(target: Path, frame: pl.DataFrame) -> int:
 
 def _write_remote(uri: str, frame: pl.DataFrame, storage: dict[str, str]) -> int:
     import obstore
+    from obstore.exceptions import BaseError
 
     buffer = BytesIO()  # one staged chunk, so bounded by the split; the log needs its exact size
     frame.write_parquet(buffer, compression="zstd", compression_level=1)
     folder, _, name = uri.rpartition("/")
-    obstore.put(object_store(folder, storage), name, buffer.getvalue())
+    try:
+        obstore.put(object_store(folder, storage), name, buffer.getvalue())
+    except BaseError as error:
+        raise OSError(str(error)) from error
     return buffer.tell()
 
 

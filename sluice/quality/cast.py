@@ -1,10 +1,14 @@
 """Text to the contract's types, exactly, telling which values do not fit.
 
-Lenient casts lose data quietly: Polars reads 12.345 as a decimal(12,2) of 12.34, and a timestamp without a zone as
-UTC. Here a value either is of the type, to the last digit, or the row is rejected with `type:<column>`.
+Lenient casts lose data quietly: Polars reads 12.345 as a decimal(12,2) of 12.34, nanoseconds as microseconds, and a
+timestamp without a zone as UTC. Here a value either is of the type, to the last digit, or the row is rejected with
+`type:<column>`. A `format` in the contract is the author's word for how to read: what it drops, it drops.
 """
 
 from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
 
 import polars as pl
 
@@ -12,6 +16,11 @@ from sluice.model.columns import ColumnType
 from sluice.model.contract import Column
 
 _UUID = r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$"
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_INSTANT = (
+    rf"^{_DAY}[Tt ][0-9]{{2}}:[0-9]{{2}}(:[0-5][0-9](\.[0-9]{{1,6}}0*)?)?"  # a 60th second is none of ours
+    r" ?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?$"
+)
 _TRUE, _FALSE = ["true", "t", "1", "yes", "y"], ["false", "f", "0", "no", "n"]
 
 
@@ -35,7 +44,10 @@ def typed(name: str, column: Column, have: pl.DataType, timezone: str) -> pl.Exp
     value = pl.col(name)
     if have == pl.String:
         return _from_text(cleaned(value, column), want, column.format, timezone)
-    return value if have == want.polars() else value.cast(want.polars(), strict=False)
+    if have == want.polars():
+        return value
+    fitting = value.cast(want.polars(), strict=False)
+    return pl.when(fitting.cast(have, strict=False) == value).then(fitting)
 
 
 def misfit(name: str, column: Column, have: pl.DataType, typed_name: str) -> pl.Expr:
@@ -58,13 +70,21 @@ def _from_text(text: pl.Expr, want: ColumnType, form: str | None, timezone: str)
         exact = rf"^[+-]?0*\d{{0,{want.precision - want.scale}}}(\.\d{{0,{want.scale}}}0*)?$"
         return pl.when(text.str.contains(exact)).then(text).cast(want.polars(), strict=False)
     if want.name == "date":
-        return text.str.to_date(form or "%Y-%m-%d", strict=False)
+        if form is None:
+            text = pl.when(text.str.contains(f"^{_DAY}$")).then(text)
+        day = text.str.to_date(form or "%Y-%m-%d", strict=False)
+        return day.map_batches(_readable, return_dtype=pl.Date, is_elementwise=True)
     if want.name == "timestamp":
         return _timestamp(text, form, timezone)
     if want.name == "array":
         assert want.item is not None
-        items = text.str.json_decode(pl.List(pl.String))
-        return items if want.item.is_text else items.cast(want.polars(), strict=False)
+        items = text.map_batches(_items, return_dtype=pl.List(pl.String), is_elementwise=True)
+        fitting = items.list.eval(_from_text(pl.element(), want.item, None, timezone))
+        lost = (
+            fitting.list.eval(pl.element().is_null().cast(pl.UInt32)).list.sum()
+            > items.list.eval(pl.element().is_null().cast(pl.UInt32)).list.sum()
+        )
+        return pl.when(~lost).then(fitting)
     return text.cast(want.polars(), strict=False)
 
 
@@ -79,12 +99,41 @@ def _timestamp(text: pl.Expr, form: str | None, timezone: str) -> pl.Expr:
         return value.str.to_datetime(pattern, strict=False, time_unit="us", time_zone="UTC")
 
     if form:
-        return zoned(text, form) if "%z" in form else local(text, form)
-    iso = (
-        text.str.replace(r"^(\S{10}) ", "${1}T")
-        .str.replace(r"[Zz]$", "+00:00")
-        .str.replace(r"(T.*[+-]\d\d)$", "${1}:00")
-    )
-    return pl.coalesce(
-        zoned(iso, "%Y-%m-%dT%H:%M:%S%.f%z"), local(iso, "%Y-%m-%dT%H:%M:%S%.f"), local(iso, "%Y-%m-%dT%H:%M")
-    )
+        instant = zoned(text, form) if "%z" in form else local(text, form)
+    else:
+        iso = (
+            pl.when(text.str.contains(_INSTANT))
+            .then(text)
+            .str.replace(r"^(\S{10})[t ]", "${1}T")
+            .str.replace(r" ?[Zz]$", "+00:00")
+            .str.replace(r"^(\S{16})([+-].*)?$", "${1}:00${2}")
+            .str.replace(r"(:.*[+-]\d\d)$", "${1}:00")
+        )
+        instant = pl.coalesce(zoned(iso, "%Y-%m-%dT%H:%M:%S%.f%z"), local(iso, "%Y-%m-%dT%H:%M:%S%.f"))
+    return instant.map_batches(_readable, return_dtype=pl.Datetime("us", "UTC"), is_elementwise=True)
+
+
+def _readable(times: pl.Series) -> pl.Series:
+    """Years 1 to 9999: Polars knows others, and every other reader stops at them."""
+    if isinstance(times.dtype, pl.Date):
+        inside = times.is_between(date.min, date.max)
+    else:
+        inside = times.is_between(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    return times if inside.all() else times.to_frame().select(pl.when(inside).then(times).alias(times.name)).to_series()
+
+
+def _items(texts: pl.Series) -> pl.Series:
+    """JSON arrays of scalars as lists of text; anything else is null. Polars' own decoder stops at a bad value."""
+    return pl.Series(texts.name, [_item_texts(text) for text in texts], dtype=pl.List(pl.String))
+
+
+def _item_texts(text: str | None) -> list[str | None] | None:
+    try:
+        found = json.loads(text, parse_int=str, parse_float=str) if text else None
+        if not isinstance(found, list) or any(isinstance(item, list | dict) for item in found):
+            return None
+        texts = [str(item).lower() if isinstance(item, bool | float) else item for item in found]
+        "".join(item or "" for item in texts).encode()  # half a surrogate pair is JSON, but no text
+    except (ValueError, RecursionError):
+        return None
+    return texts
