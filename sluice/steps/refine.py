@@ -217,11 +217,11 @@ def _refusals(
         }
         for day, rule in by_rule.items()
     }
-    for day, count in counts.items():
+    for day, tally in counts.items():
         if day in refused:
             continue
         # A file that cannot be read has no day of its own: it is quarantined where it landed, and the rest goes on.
-        rejected, rows = count["quarantined"] - count["files"], count["in"] - count["files"]
+        rejected, rows = tally["quarantined"] - tally["files"], tally["in"] - tally["files"]
         share = rejected / rows if rows else 0.0
         if share > contract.reject_budget:
             refused[day] = {

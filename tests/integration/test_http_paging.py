@@ -137,7 +137,7 @@ def test_a_total_that_is_not_there_is_named(api: Api) -> None:
 
 def test_chunks_are_bounded_and_pages_keep_their_origin(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory depends on the chunk, not on the number of pages; each row says where it came from."""
-    monkeypatch.setattr("sluice.sources.http._CHUNK_ROWS", 20)
+    monkeypatch.setattr("sluice.sources.http.connector._CHUNK_ROWS", 20)
     connector = reading(with_records(api, 55).url, **STYLES["cursor"])
     (split,) = connector.plan(None, (), lambda unit, version: False).splits
     frames = list(connector.read(split))

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from sluice.errors import CODES, Broken, Misconfigured, SluiceError, Transient
-from sluice.sources._postgres_session import classify
+from sluice.sources.postgres.session import classify
 from tests.support.postgres import Database, Reading
 
 BIG = "CREATE TABLE things AS SELECT g AS id, repeat(md5(g::text), 8) AS note FROM generate_series(1, 300000) g"

@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from sluice.errors import Broken
-from sluice.sources import _postgres_copy
+from sluice.sources.postgres import copy as _postgres_copy
 from tests.support.postgres import Database, Reading
 
 NINES = "9" * 36 + ".99"

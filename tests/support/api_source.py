@@ -12,7 +12,7 @@ from sluice.model.facts import Position
 from sluice.model.interval import Interval
 from sluice.model.source import HttpSource, parse_source
 from sluice.sources.base import Reach
-from sluice.sources.http import HttpConnector, connect
+from sluice.sources.http.connector import HttpConnector, connect
 
 SECRET = "canary/5+5=10"
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ import polars as pl
 
 from sluice.model.source import FilesSource, parse_source
 from sluice.sources.base import Reach
-from sluice.sources.files import Files, connect
+from sluice.sources.files.connector import Files, connect
 
 
 def unconfigured(name: str) -> str:

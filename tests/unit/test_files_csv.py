@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sluice.errors import Misconfigured
-from sluice.sources import _files_csv
+from sluice.sources.files import csv as _files_csv
 from tests.support.landing import reading, rows, text_columns
 
 

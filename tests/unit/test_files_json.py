@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import zstandard
 
-from sluice.sources import _files_json
+from sluice.sources.files import json_text as _files_json
 from tests.support.landing import reading, rows, text_columns
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from sluice.errors import Late, Misconfigured, Transient
 from sluice.model.facts import Plan, Split
-from sluice.sources._files_names import fault, pattern
 from sluice.sources.base import Reach
-from sluice.sources.files import Files, connect
+from sluice.sources.files.connector import Files, connect
+from sluice.sources.files.names import fault, pattern
 from tests.support.landing import contract, reading, rows, unconfigured
 
 

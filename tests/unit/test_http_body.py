@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sluice.errors import Broken, Misconfigured, Transient
 from sluice.model.source import BearerAuth
-from sluice.sources._http_auth import Credentials
-from sluice.sources._http_body import read_body
+from sluice.sources.http.auth import Credentials
+from sluice.sources.http.body import read_body
 
 HERE = "https://api.test/x"
 

@@ -10,7 +10,7 @@ import httpcore
 import pytest
 
 from sluice.errors import Broken, SluiceError, Transient
-from sluice.sources._http_classify import Answer, classify, retry_after
+from sluice.sources.http.classify import Answer, classify, retry_after
 
 SOON = {"retry-after": "7"}
 

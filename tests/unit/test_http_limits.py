@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sluice.errors import Transient
-from sluice.sources._http_limits import Turnstile, turnstile
-from sluice.sources._http_net import Deadline
+from sluice.sources.http.limits import Turnstile, turnstile
+from sluice.sources.http.net import Deadline
 
 
 def test_a_turnstile_spaces_requests_of_all_threads() -> None:

@@ -6,10 +6,10 @@ import pytest
 
 from sluice.errors import Broken
 from sluice.model.source import BasicAuth
-from sluice.sources._http_auth import Credentials
-from sluice.sources._http_net import is_private
-from sluice.sources._http_paging import linked
-from sluice.sources._http_url import Hosts, follow, join, shown, with_params
+from sluice.sources.http.auth import Credentials
+from sluice.sources.http.net import is_private
+from sluice.sources.http.paging import linked
+from sluice.sources.http.url import Hosts, follow, join, shown, with_params
 
 HOSTS = Hosts("https://api.test/v2", ["cdn.test", "files.test:8443", "Bücher.test"])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sluice.errors import Broken
-from sluice.sources._json import parse
+from sluice.sources.json_rows import parse
 
 CORPORA = os.environ.get("SLUICE_CORPORA")
 FILES = sorted((Path(CORPORA) / "json_test_suite" / "test_parsing").glob("*.json")) if CORPORA else []

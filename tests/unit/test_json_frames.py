@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sluice.errors import Broken
 from sluice.model.contract import Column
-from sluice.sources._json import OURS, rows_to_frame
+from sluice.sources.json_rows import OURS, rows_to_frame
 
 ID = {"id": Column(type="int64", nullable=False)}
 

@@ -7,9 +7,9 @@ import pytest
 
 from sluice.errors import Misconfigured, SluiceError
 from sluice.model.source import parse_source
-from sluice.sources._postgres_copy import _end_of_last_row
-from sluice.sources._postgres_session import classify
-from sluice.sources._postgres_sql import bound, check_query
+from sluice.sources.postgres.copy import _end_of_last_row
+from sluice.sources.postgres.session import classify
+from sluice.sources.postgres.sql import bound, check_query
 
 
 def source_with(query: str, mode: str = "interval"):

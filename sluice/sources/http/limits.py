@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sluice.errors import Transient
-from sluice.sources._http_net import Deadline
+from sluice.sources.http.net import Deadline
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 

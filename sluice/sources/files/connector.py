@@ -24,20 +24,20 @@ from sluice.errors import Broken, Late
 from sluice.model.facts import Notice, Plan, Position, Split
 from sluice.model.interval import Interval
 from sluice.model.source import FilesSource
-from sluice.sources import _files_csv, _files_json, _files_parquet
-from sluice.sources._files_expand import expanded
-from sluice.sources._files_frames import Schema, empty, problems, text_schema, typed_schema
-from sluice.sources._files_place import Entry, Place, place
 from sluice.sources.base import Reach
+from sluice.sources.files import csv, json_text, parquet
+from sluice.sources.files.expand import expanded
+from sluice.sources.files.frames import Schema, empty, problems, text_schema, typed_schema
+from sluice.sources.files.place import Entry, Place, place
 
 # What says something about one file and nothing about the place it lies in.
 _OF_THE_FILE = {"file.unreadable", "contract.missing_column", "contract.type_drift"}
-_TEXT = {"csv": _files_csv.read_csv, "json": _files_json.read_json, "ndjson": _files_json.read_ndjson}
+_TEXT = {"csv": csv.read_csv, "json": json_text.read_json, "ndjson": json_text.read_ndjson}
 
 
 def connect(source: FilesSource, reach: Reach) -> Files:
     if source.format == "csv":
-        _files_csv.check(source.csv, source.source)
+        csv.check(source.csv, source.source)
     uri = source.uri if source.connection is None else reach.address(source.connection)
     assert uri is not None, "the contract has either a uri or a connection"
     return Files(source, reach, place(uri, reach.storage))
@@ -46,7 +46,7 @@ def connect(source: FilesSource, reach: Reach) -> Files:
 class Files:
     def __init__(self, source: FilesSource, reach: Reach, where: Place) -> None:
         self.source, self.reach, self.place = source, reach, where
-        self.parser = _files_parquet.Parser(source)
+        self.parser = parquet.Parser(source)
 
     @property
     def schema(self) -> Schema:

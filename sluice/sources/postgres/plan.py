@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from psycopg2 import sql
 
 from sluice.model.facts import Notice, Plan, Position, Split
-from sluice.sources._postgres_session import place
-from sluice.sources._postgres_sql import bound, column, condition, lower_bound, origin
+from sluice.sources.postgres.session import place
+from sluice.sources.postgres.sql import bound, column, condition, lower_bound, origin
 
 if TYPE_CHECKING:
     from sluice.model.interval import Interval

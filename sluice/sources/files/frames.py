@@ -10,7 +10,7 @@ import polars as pl
 
 from sluice.errors import Broken
 from sluice.model.contract import Column
-from sluice.sources._json import OURS
+from sluice.sources.json_rows import OURS
 
 TAIL = {"_origin": pl.String(), "_line": pl.Int64(), "_problem": pl.String(), "_raw": pl.String()}
 ROWS = 200_000  # of one frame: files with tiny rows must not make huge ones

@@ -17,8 +17,8 @@ from typing import BinaryIO
 
 from sluice.errors import Broken, Transient
 from sluice.model.facts import Notice
-from sluice.sources._files_names import depth, fault, hidden, pattern, shown
-from sluice.sources._files_place import Entry, gone
+from sluice.sources.files.names import depth, fault, hidden, pattern, shown
+from sluice.sources.files.place import Entry, gone
 
 _EDGE = 64 * 1024
 

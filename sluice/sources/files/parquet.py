@@ -1,7 +1,7 @@
 """Parquet from outside, parsed by a child process.
 
 27 of 141 fuzzed Parquet files made the reader panic and one aborted the process, so no such file is opened in ours.
-The child (`_files_parquet_child.py`) has a time and a memory limit, no secrets in its environment, and turns the file
+The child (`parquet_child.py`) has a time and a memory limit, no secrets in its environment, and turns the file
 into Arrow IPC pieces of its own making, in the contract's types; only these are read here. One child serves many
 files: a start costs 0.3 s, more than most files. It is started afresh after a crash, and ends with its owner.
 """
@@ -28,7 +28,7 @@ import polars as pl
 import sluice
 from sluice.errors import Broken
 from sluice.model.source import FilesSource
-from sluice.sources._files_frames import finish, landing_names, typed_schema
+from sluice.sources.files.frames import finish, landing_names, typed_schema
 
 _LOOK = 0.05  # seconds between two looks at what the child needs
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT")
@@ -73,7 +73,7 @@ class _Child:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_end`, with the child
         self.line, theirs = socket.socketpair()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sluice.sources._files_parquet_child", str(memory_mb), str(disk)],
+            [sys.executable, "-m", "sluice.sources.files.parquet_child", str(memory_mb), str(disk)],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=self.errors,

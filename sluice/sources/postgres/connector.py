@@ -12,11 +12,11 @@ from psycopg2 import sql
 
 from sluice.errors import Misconfigured
 from sluice.model.facts import Plan, Position, Split
-from sluice.sources._postgres_columns import Landing, describe, landings, to_frame
-from sluice.sources._postgres_copy import copy_frames
-from sluice.sources._postgres_plan import plan_cursor, plan_full, plan_interval
-from sluice.sources._postgres_session import place, session
-from sluice.sources._postgres_sql import check_query, condition, origin
+from sluice.sources.postgres.columns import Landing, describe, landings, to_frame
+from sluice.sources.postgres.copy import copy_frames
+from sluice.sources.postgres.plan import plan_cursor, plan_full, plan_interval
+from sluice.sources.postgres.session import place, session
+from sluice.sources.postgres.sql import check_query, condition, origin
 
 if TYPE_CHECKING:
     from sluice.model.interval import Interval

@@ -1,4 +1,4 @@
-"""JSON and newline-delimited JSON, as exact text (see `_json`).
+"""JSON and newline-delimited JSON, as exact text (see `json_rows.py`).
 
 ndjson goes line by line: a line that is no JSON object is one problem row, and the others go on. Whether a column the
 contract cannot do without is missing is decided on the file's first block. A JSON document is read whole, so its
@@ -16,8 +16,8 @@ import polars as pl
 
 from sluice.errors import Broken
 from sluice.model.source import FilesSource
-from sluice.sources import _json
-from sluice.sources._files_frames import ROWS, problems, text_schema
+from sluice.sources import json_rows
+from sluice.sources.files.frames import ROWS, problems, text_schema
 
 BLOCK = 8 * 1024 * 1024
 LINE = 64 * 1024 * 1024  # a longer line is passed over, or one lost newline would keep the file in memory
@@ -35,12 +35,12 @@ def read_json(file: BinaryIO, source: FilesSource, uri: str) -> Iterator[pl.Data
     if len(body) > most:
         what = f"a JSON document of more than {most} bytes cannot be read whole"
         raise Broken("file.unreadable", what, uri, "raise `parse_memory_mb`, or have it sent as ndjson")
-    frame = _json.rows_to_frame(body, source.records, source.columns, uri, "file.unreadable")
+    frame = json_rows.rows_to_frame(body, source.records, source.columns, uri, "file.unreadable")
     yield from frame.iter_slices(ROWS)
 
 
 @dataclass(frozen=True)
-class _Lines(_json.Document):
+class _Lines(json_rows.Document):
     """Decoded lines in the place of a body with a list."""
 
     texts: list[bytes]
@@ -59,7 +59,7 @@ def read_ndjson(file: BinaryIO, source: FilesSource, uri: str) -> Iterator[pl.Da
         good, numbers, bad = _decoded(rows, line)
         if good or bad:
             document = _Lines(b"", good, uri, "file.unreadable", [rows[number - line] for number in numbers])
-            frame = _json.frame(document, "", columns).with_columns(pl.Series("_line", numbers, dtype=pl.Int64))
+            frame = json_rows.frame(document, "", columns).with_columns(pl.Series("_line", numbers, dtype=pl.Int64))
             if bad:
                 schema = text_schema(columns)
                 frame = pl.concat([frame, problems(schema, uri, "file.unreadable", bad)], how="diagonal")

@@ -20,7 +20,7 @@ from psycopg2 import sql
 from sluice.errors import Broken
 
 if TYPE_CHECKING:
-    from sluice.sources._postgres_columns import Landing
+    from sluice.sources.postgres.columns import Landing
 
 CHUNK_BYTES = 16 * 1024 * 1024
 _PIPE_BUFFER = 256 * 1024

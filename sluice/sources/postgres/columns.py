@@ -18,7 +18,7 @@ from psycopg2 import sql
 from sluice.errors import Broken
 from sluice.model.columns import ColumnType
 from sluice.model.facts import Notice
-from sluice.sources._postgres_session import place
+from sluice.sources.postgres.session import place
 
 if TYPE_CHECKING:
     from sluice.model.source import PostgresSource

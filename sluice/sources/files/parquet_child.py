@@ -1,4 +1,4 @@
-"""The child process that opens untrusted Parquet: `python -m sluice.sources._files_parquet_child MEMORY_MB DISK_BYTES`.
+"""The child process that opens untrusted Parquet: `python -m sluice.sources.files.parquet_child MEMORY_MB DISK_BYTES`.
 
 Requests come as JSON lines with an open descriptor on the socket that is our stdin; answers go back as JSON lines.
 It may panic, abort, hang or run out of memory: the parent takes each of these as an answer. It ends with the parent.

@@ -16,9 +16,9 @@ import polars as pl
 
 from sluice.errors import Broken, Misconfigured
 from sluice.model.source import Csv, FilesSource
-from sluice.sources._files_expand import check_encoding
-from sluice.sources._files_frames import ROWS, Schema, finish, landing_names, problems, text_schema
-from sluice.sources._files_scan import Dialect, Found, scan
+from sluice.sources.files.expand import check_encoding
+from sluice.sources.files.frames import ROWS, Schema, finish, landing_names, problems, text_schema
+from sluice.sources.files.scan import Dialect, Found, scan
 
 BLOCK = 16 * 1024 * 1024
 RECORD = 16 * 1024 * 1024  # a longer record is ragged, or one lost quote would keep the rest of the file in memory

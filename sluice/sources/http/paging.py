@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 from sluice.errors import Broken, Transient
 from sluice.model.source import CursorPaging, HttpSource, LinkHeader, NextUrl, Offset, PageNumber
-from sluice.sources._http_url import follow, with_params
-from sluice.sources._json import Document
+from sluice.sources.http.url import follow, with_params
+from sluice.sources.json_rows import Document
 
 _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[\w*!-]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s;,\"]+))?)*)")
 _REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)

@@ -40,14 +40,14 @@ class Place(Protocol):
 def place(uri: str, storage: dict[str, str]) -> Place:
     """Modules are imported only here: boto3 costs a third of a second."""
     if uri.startswith("s3://"):
-        from sluice.sources._files_s3 import Bucket
+        from sluice.sources.files.s3 import Bucket
 
         return Bucket(uri, storage)
     if "://" in uri:
         raise Misconfigured(
             "settings.connection", f"kind files cannot read {uri.split('://')[0]}://", uri, "use a folder or s3://…"
         )
-    from sluice.sources._files_local import Folder
+    from sluice.sources.files.local import Folder
 
     return Folder(uri)
 

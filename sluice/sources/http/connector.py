@@ -1,8 +1,8 @@
 """`kind: http`: a JSON API, read page by page.
 
 One split is one stretch of pages, read in order by one client with one deadline. Paging styles are in
-`_http_paging`, the request with its retries in `_http_client`, the classes of errors in `_http_classify`, hosts and
-URLs in `_http_url`, the socket's deadline and address check in `_http_net`, JSON in `_json`.
+`paging.py`, the request with its retries in `client.py`, the classes of errors in `classify.py`, hosts and
+URLs in `url.py`, the socket's deadline and address check in `net.py`, JSON in `json_rows.py`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from sluice.errors import Broken, Misconfigured
 from sluice.model.facts import Plan, Position, Split
 from sluice.model.interval import Calendar, Interval
 from sluice.model.source import HttpSource, Offset, PageNumber
-from sluice.sources._http_client import Client
-from sluice.sources._http_paging import Page, Range, pager, stretches
-from sluice.sources._http_params import filled, names
-from sluice.sources._http_url import join, with_params
-from sluice.sources._json import frame
 from sluice.sources.base import Reach
+from sluice.sources.http.client import Client
+from sluice.sources.http.paging import Page, Range, pager, stretches
+from sluice.sources.http.params import filled, names
+from sluice.sources.http.url import join, with_params
+from sluice.sources.json_rows import frame
 
 _CHUNK_ROWS = 50_000
 _EMPTY_PAGES = 100  # with a next page each: filtering APIs send a few of them in a row, an endless cursor all of them

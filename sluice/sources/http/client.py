@@ -5,7 +5,7 @@ backoff, within the split's deadline. One client belongs to one read and one thr
 leak connections in httpcore.
 
 httpcore is the transport inside httpx. Used directly it costs half the CPU (0.28 against 0.50 s for 1,000 pages of
-86 kB), and the network below it can be ours (see `_http_net`).
+86 kB), and the network below it can be ours (see `net.py`).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ import httpcore
 
 from sluice.errors import Broken, Transient
 from sluice.model.source import HttpSource
-from sluice.sources._http_auth import Credentials
-from sluice.sources._http_body import cut_short, read_body
-from sluice.sources._http_classify import Answer, classify
-from sluice.sources._http_limits import turnstile
-from sluice.sources._http_net import Deadline, Network
-from sluice.sources._http_url import Hosts, follow, shown, with_params
-from sluice.sources._json import Document, parse
+from sluice.sources.http.auth import Credentials
+from sluice.sources.http.body import cut_short, read_body
+from sluice.sources.http.classify import Answer, classify
+from sluice.sources.http.limits import turnstile
+from sluice.sources.http.net import Deadline, Network
+from sluice.sources.http.url import Hosts, follow, shown, with_params
+from sluice.sources.json_rows import Document, parse
 
 log = logging.getLogger(__name__)
 _REDIRECTS = (301, 302, 303, 307, 308)

@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.errors import Broken, SluiceError, Transient
 from sluice.model.facts import Notice
-from sluice.sources._files_names import fault, hidden, pattern, shown
-from sluice.sources._files_place import Entry, gone
+from sluice.sources.files.names import fault, hidden, pattern, shown
+from sluice.sources.files.place import Entry, gone
 
 _BLOCK = 4 * 1024 * 1024
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401", "403"}

@@ -1,0 +1,5 @@
+"""`kind: http`: JSON APIs, page by page, under one deadline."""
+
+from sluice.sources.http.connector import connect
+
+__all__ = ["connect"]
