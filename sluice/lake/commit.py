@@ -120,10 +120,10 @@ def _prepared(table: Table, schema: pl.Schema, partition: str | None) -> Snapsho
     from deltalake import DeltaTable, Field, Schema
     from deltalake.exceptions import DeltaError
 
+    _refuse_twins(table, schema.names())
     wanted = Schema.from_arrow(schema)
     snapshot = table.snapshot()
     if snapshot is None:
-        _refuse_twins(table, [f.name for f in wanted.fields])
         if stage.is_local(table.lake.root):
             Path(table.uri).mkdir(parents=True, exist_ok=True)
         try:

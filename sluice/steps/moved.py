@@ -1,31 +1,40 @@
 """Keys that moved to another day: an order re-dated must leave its old partition, or it is counted twice.
 
 Deduplication looks at one group of days. So the days to refine are closed under shared keys: where a key of a
-touched day also stands in another partition of silver, that day is refined again too, in the same group.
+touched day also stands in another partition of silver or quarantine, that day is refined again too, in the same
+group. (Quarantine counts: a bad correction rejects the order, and its old day must not bring the old row back.)
+And where a replaced file took a key away, the days that still have a row of it are refined again: one of those rows
+is the latest now.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import polars as pl
 
-from sluice.lake.table import Snapshot
+from sluice.lake.table import ActiveFile, Snapshot
 from sluice.model.source import SourceContract
 from sluice.quality import cast
 
 
 def closed(
-    contract: SourceContract, bronze: Snapshot, silver: Snapshot | None, days: set[str]
+    contract: SourceContract, bronze: Snapshot, standing: Iterable[Snapshot | None], days: set[str], *, withdrawn: bool
 ) -> tuple[set[str], list[set[str]]]:
-    """All days to refine, and the sets of them that share a key."""
-    if not contract.key or not contract.event_time or contract.event_time_fixed or not days:
+    """All days to refine, and the sets of them that share a key. `withdrawn`: rows were taken away from bronze."""
+    if not _moves(contract) or not days:
         return days, []
-    together: list[set[str]] = []
+    tables = [t for t in standing if t is not None and set(contract.key) <= set(t.schema)]
+    if withdrawn:
+        days = days | _left_behind(contract, bronze, tables, days)
     while True:
         keys = _keys(contract, bronze, days)
-        elsewhere = _elsewhere(contract, silver, keys, days)
+        elsewhere = set().union(*(_elsewhere(contract, table, keys, days) for table in tables))
         if not elsewhere:
             break
         days = days | elsewhere
+    together: list[set[str]] = []
     if len(days) > 1:
         shared = (
             _keys(contract, bronze, days)
@@ -41,46 +50,94 @@ def closed(
     return days, together
 
 
+def bound_together(
+    contract: SourceContract, silver: Snapshot | None, made: pl.DataFrame, days: set[str]
+) -> list[set[str]]:
+    """The days between which a key moves now: replacing one of them and keeping the other doubles or loses it."""
+    if silver is None or not _moves(contract):
+        return []
+    now = silver.scan(silver.in_partitions(sorted(days))).select(*contract.key, was="_event_on")
+    moves = (
+        now.join(made.lazy().select(*contract.key, "_event_on"), on=contract.key)
+        .filter(pl.col("was") != pl.col("_event_on"))
+        .select("was", "_event_on")
+        .unique()
+        .collect()
+    )
+    together: list[set[str]] = []
+    for was, is_now in moves.iter_rows():
+        together = _joined(together, {was.isoformat(), is_now.isoformat()})
+    return together
+
+
+def _moves(contract: SourceContract) -> bool:
+    return bool(contract.key and contract.event_time and not contract.event_time_fixed)
+
+
+def _left_behind(contract: SourceContract, bronze: Snapshot, tables: list[Snapshot], days: set[str]) -> set[str]:
+    """Other days with a row of a key that stands in these days, and that bronze has in them no more."""
+    if any(key not in bronze.schema for key in contract.key):
+        return set()
+    standing = [_typed(contract, t, t.in_partitions(sorted(days))) for t in tables]
+    gone = (
+        pl.concat([keys.select(contract.key) for keys in standing])
+        .join(_keys(contract, bronze, days), on=contract.key, how="anti")
+        .collect()
+    )
+    if not gone.height:
+        return set()
+    rows = _typed(contract, bronze, bronze.files(), pl.col("_problem").is_null())
+    return _days_of(rows.join(gone.lazy(), on=contract.key, how="semi"))
+
+
 def _keys(contract: SourceContract, bronze: Snapshot, days: set[str]) -> pl.LazyFrame:
     """Key and day of every whole-keyed bronze row of these days."""
-    schema = bronze.schema
-    keys = [cast.typed(k, contract.columns[k], schema[k], contract.timezone) for k in contract.key if k in schema]
-    if len(keys) < len(contract.key):
+    if any(key not in bronze.schema for key in contract.key):
         return pl.LazyFrame(
             schema={**{k: contract.columns[k].parsed.polars() for k in contract.key}, "_event_on": pl.Date}
         )
     wanted = pl.Series(sorted(days)).str.to_date()
-    files = bronze.files()
-    if "max._event_on" in bronze.actions.columns:
-        files = bronze.files((pl.col("max._event_on") >= wanted.min()) & (pl.col("min._event_on") <= wanted.max()))
-    rows = bronze.scan(files).filter(pl.col("_event_on").is_in(wanted.implode()) & pl.col("_problem").is_null())
-    return rows.select(*keys, "_event_on").drop_nulls()
+    files = files_touching(bronze, wanted.min(), wanted.max())
+    return _typed(contract, bronze, files, pl.col("_event_on").is_in(wanted.implode()) & pl.col("_problem").is_null())
 
 
-def _elsewhere(contract: SourceContract, silver: Snapshot | None, keys: pl.LazyFrame, days: set[str]) -> set[str]:
-    """Other days whose silver partition holds one of these keys; file statistics keep most partitions out of it."""
-    if silver is None:
-        return set()
-    others = [f for f in silver.files() if f.partition not in days]
+def files_touching(bronze: Snapshot, low: Any, high: Any) -> list[ActiveFile]:
+    """Bronze's files that may hold rows of these days; one without statistics may."""
+    if "max._event_on" not in bronze.actions.columns:
+        return bronze.files()
+    touching = (pl.col("max._event_on") >= low) & (pl.col("min._event_on") <= high)
+    return bronze.files(touching | pl.col("max._event_on").is_null())
+
+
+def _typed(
+    contract: SourceContract, table: Snapshot, files: list[ActiveFile], where: pl.Expr | None = None
+) -> pl.LazyFrame:
+    """Key and day of the whole-keyed rows of these files, in the key's types: bronze and quarantine hold text."""
+    rows = table.scan(files)
+    keys = [cast.typed(k, contract.columns[k], table.schema[k], contract.timezone) for k in contract.key]
+    return (rows if where is None else rows.filter(where)).select(*keys, "_event_on").drop_nulls()
+
+
+def _elsewhere(contract: SourceContract, table: Snapshot, keys: pl.LazyFrame, days: set[str]) -> set[str]:
+    """Other days whose partition holds one of these keys; file statistics keep most partitions out of it."""
+    others = [f for f in table.files() if f.partition not in days]
     first = contract.key[0]
-    if others and f"min.{first}" in silver.actions.columns:
+    if others and f"min.{first}" in table.actions.columns and table.schema[first] == keys.collect_schema()[first]:
         low, high = keys.select(pl.col(first).min().alias("low"), pl.col(first).max().alias("high")).collect().row(0)
         if low is None:
             return set()
-        near = silver.files(
+        near = table.files(
             (pl.col(f"max.{first}") >= low) & (pl.col(f"min.{first}") <= high) | pl.col(f"max.{first}").is_null()
         )
         paths = {f.path for f in others}
         others = [f for f in near if f.path in paths]
     if not others:
         return set()
-    found = (
-        silver.scan(others)
-        .select(*contract.key, "_event_on")
-        .join(keys.select(contract.key), on=contract.key, how="semi")
-        .select(pl.col("_event_on").unique())
-        .collect(engine="streaming")
-    )
+    return _days_of(_typed(contract, table, others).join(keys, on=contract.key, how="semi"))
+
+
+def _days_of(rows: pl.LazyFrame) -> set[str]:
+    found = rows.select(pl.col("_event_on").unique()).collect(engine="streaming")
     return {day.isoformat() for day in found["_event_on"]}
 
 

@@ -71,20 +71,23 @@ class Refined(Fact):
 
 
 def plan(ws: Workspace, source: str, run: str) -> Refining:
-    """The days that bronze commits since the last refining touched, and those that were refused then."""
+    """The days that bronze commits since the last refining touched, and those that were refused then. Where bronze is
+    as it was, the refused are tried again under a contract that was mended."""
     contract = ws.catalog.source(source)
     bronze = ws.bronze(source).snapshot()
     silver, quarantine = ws.silver(source).snapshot(), ws.quarantine(source).snapshot()
     expected = {str(t.table): t.transaction(f"refine/{source}") for t in (silver, quarantine) if t}
     last = last_refining(silver)
-    through = last["bronze_version"] if last else -1
-    if bronze is None or bronze.version == through:
+    through, refused = (last["bronze_version"], set(last["refused"])) if last else (-1, set())
+    mended = refused and last is not None and last["contract"] != contract.hash
+    if bronze is None or (bronze.version == through and not mended):
         return Refining(source, run, None, expected, (), contract.hash)
-    days = {day for entry in ledger.entries(bronze, since=through) for day in entry.facts.get("dates", {})}
-    days |= set(last["refused"]) if last else set()
-    days, together = moved.closed(contract, bronze, silver, days)
+    landings = list(ledger.entries(bronze, since=through))
+    days = refused.union(*(entry.facts.get("dates", {}) for entry in landings))
+    withdrawn = any(entry.facts.get("replaced_rows") for entry in landings)
+    days, together = moved.closed(contract, bronze, (silver, quarantine), days, withdrawn=withdrawn)
     groups = _grouped(bronze, sorted(days), together, ws.refine_rows)
-    return Refining(source, run, bronze.version, expected, groups, contract.hash)
+    return Refining(source, run, bronze.version if days else None, expected, groups, contract.hash)
 
 
 def refine_days(ws: Workspace, plan: Refining, days: Sequence[str]) -> RefinedDays:
@@ -95,6 +98,8 @@ def refine_days(ws: Workspace, plan: Refining, days: Sequence[str]) -> RefinedDa
     sieved = sieve(_rows_of(bronze, days), contract)
     every = _counts(sieved, days)
     refused = _refusals(contract, every, sieved.refused)
+    if refused:
+        refused |= _dragged_along(ws, contract, sieved.silver, every, refused)
     tables = {"silver": ws.silver(plan.source), "quarantine": ws.quarantine(plan.source)}
     frames = {"silver": sieved.silver, "quarantine": sieved.quarantine}
     staged: dict[str, dict[str, list[dict[str, Any]]]] = {}
@@ -153,14 +158,8 @@ def last_refining(silver: Snapshot | None) -> dict[str, Any] | None:
 
 def _rows_of(bronze: Snapshot, days: Sequence[str]) -> pl.DataFrame:
     wanted = pl.Series(days).str.to_date()
-    files = _files_touching(bronze, min(wanted), max(wanted))
+    files = moved.files_touching(bronze, min(wanted), max(wanted))
     return bronze.scan(files).filter(pl.col(PARTITION).is_in(wanted.implode())).collect()
-
-
-def _files_touching(bronze: Snapshot, low: Any, high: Any) -> list[Any]:
-    if f"max.{PARTITION}" not in bronze.actions.columns:
-        return bronze.files()
-    return bronze.files((pl.col(f"max.{PARTITION}") >= low) & (pl.col(f"min.{PARTITION}") <= high))
 
 
 def _grouped(bronze: Snapshot, days: list[str], together: list[set[str]], budget: int) -> tuple[tuple[str, ...], ...]:
@@ -168,7 +167,7 @@ def _grouped(bronze: Snapshot, days: list[str], together: list[set[str]], budget
     if not days:
         return ()
     low, high = pl.Series([days[0], days[-1]]).str.to_date()
-    files = _files_touching(bronze, low, high)
+    files = moved.files_touching(bronze, low, high)
     if sum(f.rows for f in files) <= budget:
         return (tuple(days),)
     heights = dict(
@@ -177,12 +176,12 @@ def _grouped(bronze: Snapshot, days: list[str], together: list[set[str]], budget
     leader = {day: min(group) for group in together for day in group}
     groups: list[list[str]] = []
     at: dict[str, int] = {}
-    rows = budget
+    rows = 0
     for day in days:
         if (first := leader.get(day)) in at and first is not None:
             groups[at[first]].append(day)
             continue
-        if rows + heights.get(day, 0) > budget:
+        if not groups or rows + heights.get(day, 0) > budget:
             groups.append([])
             rows = 0
         rows += heights.get(day, 0)
@@ -232,6 +231,25 @@ def _refusals(
                 "limit": contract.reject_budget,
             }
     return refused
+
+
+def _dragged_along(
+    ws: Workspace,
+    contract: SourceContract,
+    made: pl.DataFrame,
+    counts: dict[str, dict[str, int]],
+    refused: dict[str, dict[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """The days that a row moves to or from a refused day: they stay as they are too, or the row would stand in both
+    days, or in none."""
+    silver = ws.silver(contract.source).snapshot()
+    dragged: dict[str, dict[str, Any]] = {}
+    for group in moved.bound_together(contract, silver, made, set(counts)):
+        for cause in sorted(group & set(refused))[:1]:
+            for day in sorted(group - set(refused)):
+                what = f"{contract.source} {day} shares rows with {cause}, which was refused: {refused[cause]['what']}"
+                dragged[day] = {**refused[cause], "what": what}
+    return dragged
 
 
 def _stage(table: Table, frame: pl.DataFrame, day: str, run: str) -> list[dict[str, Any]]:

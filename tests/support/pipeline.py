@@ -12,6 +12,7 @@ As a program it does the same in a process of its own, to be killed at a failpoi
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -113,6 +114,7 @@ class Shop:
     eager_rows: int = 2_000_000
     now: datetime = NOW
     _runs: Any = field(default_factory=lambda: count(1))
+    _drops: Any = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
         self.landing.mkdir(parents=True, exist_ok=True)
@@ -146,6 +148,8 @@ class Shop:
     def drop_text(self, name: str, text: str) -> Path:
         path = self.landing / name
         path.write_text(text, encoding="utf-8")
+        written = self.now.timestamp() - 86_400 + next(self._drops)  # long ago by the shop's clock, and never twice
+        os.utime(path, (written, written))
         return path
 
     @property
