@@ -7,6 +7,7 @@ time within a process, without the client's retries, and again after a moment.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Iterator
@@ -24,6 +25,11 @@ _LOCKED, _BUSY = 423, 503  # every slot is taken; the server's database is busy
 _BUSY_ATTEMPTS = 100
 
 _asking = Lock()
+
+# Prefect logs an ERROR for every answer but a slot; "taken" and "busy" are answers that `slot` acts on.
+logging.getLogger("prefect._internal.concurrency").addFilter(
+    lambda record: "SlotAcquisition" not in record.getMessage()
+)
 
 
 def ensure_limits(sources: list[str]) -> None:

@@ -110,6 +110,7 @@ def _second_day(world: World) -> list[Act]:
         Act(
             "Can we trust today's numbers?",
             ("trust",),
+            exit_code=3,
             notice=f"No, and why. Readers still see {FIRST:%-d May}, exactly as it was.",
         ),
         Act(

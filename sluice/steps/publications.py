@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -117,7 +117,7 @@ def failed(ws: Workspace, subject: str, interval: str, run: str, error: SluiceEr
     return Attempt(
         subject=subject,
         interval=interval,
-        at=datetime.now(UTC).isoformat(),
+        at=ws.now().isoformat(),
         run=run,
         code=error.code,
         disposition=error.disposition,
