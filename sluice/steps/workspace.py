@@ -81,7 +81,7 @@ class Workspace:
 
     def signature(self) -> dict[str, Any]:
         """Who and what: stands in every commit."""
-        return {"actor": self.actor, "sluice": __version__, **self.facts}
+        return {"at": self.now().isoformat(), "actor": self.actor, "sluice": __version__, **self.facts}
 
 
 def new_run() -> str:
