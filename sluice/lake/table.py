@@ -157,7 +157,8 @@ class Snapshot:
     def actions(self) -> pl.DataFrame:
         """Delta's add actions, flat: path, size_bytes, num_records, min.*, max.*, partition.*."""
         if self._actions is None:
-            self._actions = pl.DataFrame(self.delta.get_add_actions(flatten=True))
+            # In the order of the names: a log's own order changes with its checkpoints, and rows would with it.
+            self._actions = pl.DataFrame(self.delta.get_add_actions(flatten=True)).sort("path")
         return self._actions
 
     def files(self, where: pl.Expr | None = None) -> list[ActiveFile]:

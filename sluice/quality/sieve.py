@@ -47,6 +47,7 @@ def sieve(bronze: pl.DataFrame, contract: SourceContract) -> Sieved:
     bad = judged.filter(pl.col("_reasons").list.len() > 0).select("_row", "_reasons")
     broken = unreadable.select("_row", _reasons=pl.concat_list(pl.col("_problem")))
     known = [name for name in raw.columns if name not in ("_row", "_problem", "_position")]
+    known.sort(key=lambda name: name.startswith("_"))  # people look at the values first
     quarantine = (
         pl.concat([bad, broken])
         .join(raw.select("_row", *known), on="_row", how="left", maintain_order="left")
@@ -86,7 +87,7 @@ def _ranked(rows: pl.DataFrame, contract: SourceContract) -> pl.DataFrame:
 
 
 def _recency(contract: SourceContract) -> list[str]:
-    return [*([contract.latest_by] if contract.latest_by else []), "_landed_at", "_line", "_row"]
+    return [*([contract.latest_by] if contract.latest_by else []), "_landed_at", "_origin", "_line", "_row"]
 
 
 def _rejecting(judged: pl.DataFrame, reported: set[str]) -> pl.Expr:

@@ -113,16 +113,15 @@ def land_split(ws: Workspace, plan: Landing, split: Split) -> LandedSplit:
     """Reads one split and stages it; nobody sees it yet."""
     contract = ws.catalog.source(plan.source)
     table = ws.bronze(plan.source)
-    known = _known_rows(contract, table.snapshot(), plan.before)
-    totals = landing.Totals()
+    window = _Window(contract, table.snapshot(), plan.before)
+    totals = landing.Totals(landing.as_integer(plan.started_at) if _by_time(contract) else None)
     files: list[StagedFile] = []
     for unit, version, chunk in _chunks(contract, ws, split):
         frame, notices = landing.conform(chunk, contract, plan.batch, datetime.fromisoformat(plan.started_at))
         totals.notices |= set(notices)
-        if known is not None:
-            fresh = landing.without(frame, known, contract)
-            totals.known += frame.height - fresh.height
-            frame = fresh
+        fresh = window.unknown_of(frame)
+        totals.known += frame.height - fresh.height
+        frame = fresh
         if not frame.height and version is None:
             continue
         unit = unit or ("full" if contract.position.mode == "full" else None)
@@ -207,10 +206,8 @@ def commit_landing(ws: Workspace, plan: Landing, parts: Sequence[LandedSplit]) -
 
 def position_of(snapshot: Snapshot | None) -> Position | None:
     """Where the source stands: the position in the newest landing commit."""
-    for entry in ledger.entries(snapshot):
-        if entry.facts.get("kind") == "land" and entry.facts.get("position"):
-            return Position.from_dict(entry.facts["position"])
-    return None
+    newest = next((e.facts for e in ledger.entries(snapshot) if e.facts.get("kind") == "land"), {})
+    return Position.from_dict(newest["position"]) if newest.get("position") else None
 
 
 def _chunks(
@@ -244,21 +241,41 @@ def _own_days(
     return tuple(sorted(days))
 
 
-def _known_rows(
-    contract: SourceContract, snapshot: Snapshot | None, before: dict[str, Any] | None
-) -> pl.DataFrame | None:
-    """Bronze's rows in the window that a cursor with an overlap reads again."""
+class _Window:
+    """Bronze's rows in the window that a cursor reads again: those on the position, those of the overlap, and whatever
+    else the source chooses to send once more."""
+
+    def __init__(self, contract: SourceContract, snapshot: Snapshot | None, before: dict[str, Any] | None) -> None:
+        mode = contract.position
+        self.contract, self.snapshot = contract, snapshot
+        self.known: pl.DataFrame | None = None
+        self.low: int | None = None
+        if isinstance(mode, Cursor) and before and before.get("value") is not None:
+            back = (mode.overlap or timedelta(0)) if _by_time(contract) else timedelta(0)
+            self.low = landing.as_integer(before["value"]) - back // timedelta(microseconds=1)
+
+    def unknown_of(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows of a chunk that bronze does not have yet."""
+        if self.low is None or self.snapshot is None:
+            return frame
+        lowest: Any = frame["_position"].min()
+        reach = self.low if lowest is None else min(self.low, lowest)
+        if self.known is None or reach < self.low:
+            self.low, self.known = reach, self._rows(self.snapshot, reach)
+        return landing.without(frame, self.known, self.contract)
+
+    def _rows(self, snapshot: Snapshot, low: int) -> pl.DataFrame:
+        within = None
+        if "max._position" in snapshot.actions.columns:
+            unbounded = (pl.col("null_count._position") > 0) | pl.col("max._position").is_null()
+            within = (pl.col("max._position") >= low) | unbounded
+        rows = snapshot.scan(snapshot.files(within))
+        return rows.filter(pl.col("_position").is_null() | (pl.col("_position") >= low)).collect()
+
+
+def _by_time(contract: SourceContract) -> bool:
     mode = contract.position
-    if not isinstance(mode, Cursor) or snapshot is None or not before or before.get("value") is None:
-        return None
-    low = landing.as_integer(before["value"]) - int((mode.overlap or timedelta(0)).total_seconds() * 1_000_000)
-    actions = snapshot.actions
-    files = snapshot.files(
-        (pl.col("max._position") >= low) | (pl.col("null_count._position") > 0) | pl.col("max._position").is_null()
-        if "max._position" in actions.columns
-        else None
-    )
-    return snapshot.scan(files).filter(pl.col("_position").is_null() | (pl.col("_position") >= low)).collect()
+    return isinstance(mode, Cursor) and contract.columns[mode.column].parsed.name in ("date", "timestamp")
 
 
 def _comparable(frame: pl.DataFrame) -> pl.DataFrame:
@@ -300,11 +317,10 @@ def _new_position(ws: Workspace, plan: Landing, parts: Sequence[LandedSplit]) ->
     if not isinstance(contract.position, Cursor) or (after and after.value is not None):
         return after
     highest = max((part.highest for part in parts if part.highest is not None), default=None)
-    is_time = contract.columns[contract.position.column].parsed.name in ("date", "timestamp")
     before = plan.before.get("value") if plan.before else None
     value = before
     if highest is not None and (before is None or highest > landing.as_integer(before)):
-        value = landing.as_text(highest, is_time)
+        value = landing.as_text(highest, _by_time(contract))
     if before is not None and value is not None and landing.as_integer(value) < landing.as_integer(before):
         raise Broken("source.protocol", f"the position of {plan.source} would go back from {before} to {value}")
     return Position("cursor", value)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -31,8 +32,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Totals:
-    """What a split adds up to while it is read."""
+    """What a split adds up to while it is read. `limit`: a position beyond it, in the future, does not count."""
 
+    limit: int | None = None
     rows: int = 0
     known: int = 0
     problems: int = 0
@@ -51,8 +53,10 @@ class Totals:
             self.units.add(unit)
         for day, count in frame.group_by("_event_on").len().iter_rows():
             self.dates[day.isoformat()] = self.dates.get(day.isoformat(), 0) + count
-        now = int((datetime.now(UTC) - _EPOCH).total_seconds() * 1_000_000)
-        past = frame.select(pl.col("_position").filter(pl.col("_position") <= now).max()).item()
+        reached = (
+            frame["_position"] if self.limit is None else frame["_position"].filter(frame["_position"] <= self.limit)
+        )
+        past: Any = reached.max()
         if past is not None:
             self.highest = past if self.highest is None else max(self.highest, past)
         self.nulls += frame["_position"].null_count()
@@ -97,7 +101,7 @@ def conform(
         _event_on=pl.coalesce(own_day, neighbours, pl.lit(local_day)), _position=_position(frame, contract)
     )
     declared = [n for n in contract.columns if n in frame.columns]
-    return frame.select(*declared, *unknown, *(pl.col(n).cast(t) for n, t in OWN.items())), notices
+    return frame.select(*(pl.col(n).cast(t) for n, t in OWN.items()), *declared, *unknown), notices
 
 
 def without(frame: pl.DataFrame, known: pl.DataFrame, contract: SourceContract) -> pl.DataFrame:
@@ -125,7 +129,8 @@ def bronze_schema(contract: SourceContract, schemas: Sequence[dict[str, str]]) -
                     "contract.type_drift", f"column {name!r} of {contract.source} came as {have} and as {kind}"
                 )
     ordered = [n for n in contract.columns if n in union] + [n for n in union if n not in contract.columns]
-    return pl.Schema({**{n: union[n] for n in ordered if n not in OWN}, **OWN})
+    # Ours come first: Delta keeps statistics of a table's first columns only, and refining finds its files by them.
+    return pl.Schema({**OWN, **{n: union[n] for n in ordered if n not in OWN}})
 
 
 def schema_names(frame: pl.DataFrame) -> dict[str, str]:
@@ -167,13 +172,14 @@ def _instant(frame: pl.DataFrame, name: str, contract: SourceContract) -> pl.Exp
 
 
 def _event_day(frame: pl.DataFrame, contract: SourceContract) -> pl.Expr:
-    """The local day of the event; rows without a readable one go by the day they landed."""
+    """The local day of the event, or null where it has none that a calendar knows: a zone can move year 1 to year 0."""
     value = _instant(frame, contract.event_time, contract) if contract.event_time else None
     if value is None or contract.event_time is None:
         return pl.lit(None, pl.Date)
     if contract.columns[contract.event_time].parsed.name == "date":
         return value
-    return value.dt.convert_time_zone(contract.timezone).dt.date()
+    day = value.dt.convert_time_zone(contract.timezone).dt.date()
+    return pl.when(day.is_between(date.min, date.max)).then(day)
 
 
 def _position(frame: pl.DataFrame, contract: SourceContract) -> pl.Expr:
