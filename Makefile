@@ -32,6 +32,7 @@ lock: $(READY)  ## Pin and hash what requirements/*.in ask for; needs uv on the 
 
 generate: $(READY)  ## Write again what is made from contracts and models.
 	$(BIN)/python -m sluice.catalog docs/reference
+	$(BIN)/python -m sluice.cli.reference docs/reference
 
 clean:  ## Remove what tools left behind; the lake in .sluice and the environment stay.
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -68,7 +68,7 @@ def compared(old: pl.DataFrame, new: pl.DataFrame, key: list[str]) -> dict[str, 
         {"key": _plain({k: row[k] for k in key}), "column": n, "old": _text(row[f"{n}.old"]), "new": _text(row[n])}
         for row in changed.head(SHOWN).iter_rows(named=True)
         for n in values
-        if row[n] != row[f"{n}.old"]
+        if not _same(row[n], row[f"{n}.old"])
     ]
     return {
         "added": added.height,
@@ -96,8 +96,12 @@ def _rows(snapshot: Snapshot | None, contract: ProductContract, interval: Interv
     except FileNotFoundError as error:
         raise Broken(
             "lake.corrupt", f"the files of version {snapshot.version} of {snapshot.table} are not there any more",
-            str(error), f"They are kept for the contract's rollback window; compare with a version inside it.",
+            str(error), "They are kept for the contract's rollback window; compare with a version inside it.",
         ) from error  # fmt: skip
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == other or (one != one and other != other))  # NaN is NaN
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from typing import Any
 import polars as pl
 
 from sluice.errors import CODES, Misconfigured
+from sluice.model.contract import Column
 from sluice.model.source import SourceContract
+from sluice.ops.words import listed
 from sluice.quality.rules import set_rules, source_rules
 from sluice.steps.workspace import Workspace
 
@@ -60,8 +62,22 @@ def rejects(ws: Workspace, source: str, day: str | None, rule: str | None, limit
 
 
 def meanings(contract: SourceContract) -> dict[str, str]:
-    """What each of the contract's own rules says, where its author wrote it down."""
-    return {rule.id: rule.description or rule.expect for rule in contract.rules}
+    """What each rule says: in its author's words, or in the column's own declaration."""
+    told: dict[str, str] = {}
+    for name, column in contract.columns.items():
+        told[f"type:{name}"] = f"not a {column.type}"
+        told[f"null:{name}"] = "a value is missing"
+        told[f"one_of:{name}"] = f"none of {listed([str(v) for v in column.one_of or ()])}"
+        told[f"range:{name}"] = _range(column)
+        told[f"regex:{name}"] = f"does not match {column.regex}"
+        told[f"nan:{name}"] = "not a finite number"
+    return told | {rule.id: rule.description or rule.expect for rule in contract.rules}
+
+
+def _range(column: Column) -> str:
+    if column.min is not None and column.max is not None:
+        return f"not between {column.min} and {column.max}"
+    return f"below {column.min}" if column.max is None else f"above {column.max}"
 
 
 def _told(row: dict[str, Any], contract: SourceContract, guilty: dict[str, tuple[str, ...]]) -> dict[str, Any]:
@@ -86,7 +102,8 @@ def _at_fault(reason: str, guilty: dict[str, tuple[str, ...]]) -> tuple[str, ...
 
 
 def _columns(contract: SourceContract) -> dict[str, tuple[str, ...]]:
-    return {rule.id: rule.columns for rule in (*source_rules(contract), *set_rules(contract))}
+    alone = {rule.id: rule.columns for rule in source_rules(contract)}
+    return alone | {rule.id: rule.columns for rule in set_rules(contract)}
 
 
 def _day(text: str) -> str:

@@ -51,7 +51,7 @@ def source_state(ws: Workspace, source: str, setbacks: Iterable[tuple[str, Setba
     return SourceState(
         source=source,
         kind=contract.kind,
-        position=(position.value or position.mode) if position else None,
+        position=(position.value if position else None) or (contract.position.mode if landed else None),
         landed_at=landed.at.isoformat() if landed else None,
         landed_rows=landed.facts["rows"] if landed else 0,
         refused={day: refusal["what"] for day, refusal in sorted(last.get("refused", {}).items())},

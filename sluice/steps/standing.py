@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sluice.lake import ledger, naming
 from sluice.lake.table import Snapshot
 from sluice.model.interval import Interval
 from sluice.model.product import ProductContract
@@ -36,8 +35,8 @@ class Standing:
         labels = [i.label for i in intervals]
         found = newest(self.ws, product, labels, self.gold(product))
         setbacks: dict[str, list[Setback]] = {}
-        for interval, setback in recorded(self.ws, product, labels):
-            setbacks.setdefault(interval, []).append(setback)
+        for label, setback in recorded(self.ws, product, labels):
+            setbacks.setdefault(label, []).append(setback)
         states = []
         for interval in intervals:
             publication = found.get(interval.label)
@@ -56,9 +55,12 @@ class Standing:
         """Can we trust its newest interval that is due?"""
         contract = self.ws.catalog.product(product)
         interval = newest_due(contract, self.now)
-        zone, warnings = contract.schedule.timezone, _warnings(self.ws, contract)
+        sources = _source_names(contract)
+        zone, warnings = contract.schedule.timezone, contract.warnings
+        of_inputs = [f"{name}: {said}" for name in sources for said in self.ws.catalog.source(name).warnings]
         if interval is None:
-            return judgement.answer(Evidence(product, zone, self.now, None, None, warnings=warnings))
+            none = Evidence(product, zone, self.now, None, None, warnings=warnings, input_warnings=of_inputs)
+            return judgement.answer(none)
         state = self.states(product, [interval])[0]
         if state.shown:
             state = replace(state, shown=replace(state.shown, first_at=self._first_at(product, interval.label)))
@@ -71,11 +73,12 @@ class Standing:
             deadline=deadline(contract, interval),
             older=self._older(contract, interval),
             readers=self._readers(contract, state),
-            set_aside=_sources.files_set_aside(self.ws, _source_names(contract), since=interval.start),
+            set_aside=_sources.files_set_aside(self.ws, sources, since=interval.start),
             upstream=upstream,
             root=self._root(upstream) if state.is_bad else None,
             rejected=self._rejected(contract, interval),
             warnings=warnings,
+            input_warnings=of_inputs,
         )
         return judgement.answer(evidence)
 
@@ -184,18 +187,8 @@ class Standing:
 
 
 def recorded(ws: Workspace, subject: str, intervals: Iterable[str] | None = None) -> list[tuple[str, Setback]]:
-    """The attempts of a product or source, newest first, at the time the lake wrote them down.
-
-    A publication's time is that of its commit, so an attempt is compared by its commit too: the clock of a run may be
-    a pretended one, or another machine's.
-    """
-    found = attempts(ws, subject, intervals)
-    if not found:
-        return []
-    entries = ledger.entries(ws.lake.table("attempts", subject).snapshot())
-    written = {entry.facts["run"]: entry.at.isoformat() for entry in entries}
-    setbacks = [(each.interval, _setback(each, written.get(_commit_of(each), each.at))) for each in found]
-    return sorted(setbacks, key=lambda pair: datetime.fromisoformat(pair[1].at), reverse=True)
+    """The attempts of a product or source that came to nothing, newest first, each with its interval."""
+    return [(each.interval, _setback(each)) for each in attempts(ws, subject, intervals)]
 
 
 def deadline(contract: ProductContract, interval: Interval) -> datetime:
@@ -204,13 +197,8 @@ def deadline(contract: ProductContract, interval: Interval) -> datetime:
     return judgement.deadline(fresh.by, fresh.days, due_at(contract, interval), contract.schedule.timezone)
 
 
-def _commit_of(attempt: Attempt) -> str:
-    """The run that `publications.record` commits an attempt under."""
-    return f"{attempt.run}-{naming.digest(attempt.interval, attempt.code, attempt.at)[:8]}"
-
-
-def _setback(attempt: Attempt, at: str) -> Setback:
-    return Setback(at, attempt.run, attempt.code, attempt.disposition, attempt.what, attempt.where, attempt.remedy)
+def _setback(attempt: Attempt) -> Setback:
+    return Setback.from_dict(attempt.as_dict())
 
 
 def _shown(publication: Publication) -> Shown:
@@ -230,9 +218,3 @@ def _shown(publication: Publication) -> Shown:
 
 def _source_names(contract: ProductContract) -> list[str]:
     return sorted({each.source for each in contract.inputs.values() if each.source})
-
-
-def _warnings(ws: Workspace, contract: ProductContract) -> list[str]:
-    """What users should know in any case: the product's own warnings, then those of its sources."""
-    sources = [f"{name}: {said}" for name in _source_names(contract) for said in ws.catalog.source(name).warnings]
-    return [*contract.warnings, *sources]
