@@ -14,6 +14,7 @@ import polars as pl
 from sluice.model.facts import Check, Fact, StagedFile
 from sluice.quality import formulas
 from sluice.quality.checks import product_checks
+from sluice.quality.profile import profile
 from sluice.quality.reconcile import reconcile
 from sluice.quality.verdict import judge
 from sluice.quality.volume import volume
@@ -38,6 +39,7 @@ class Verdict(Fact):
     checks: tuple[dict[str, Any], ...]
     caveats: tuple[str, ...]
     metrics: dict[str, str | None]
+    profile: dict[str, dict[str, Any]]
 
     @property
     def passed(self) -> bool:
@@ -73,6 +75,7 @@ def audit(ws: Workspace, plan: BuildPlan, candidate: Candidate) -> dict[str, Ver
             checks=tuple(_plain(asdict(c)) for c in checks),
             caveats=tuple(_said(c) for c in checks if not c.success and c.severity == "warning"),
             metrics={n: _text(v) for n, v in formulas.metrics(contract.metrics, frame).items()},
+            profile=profile(frame),
         )
     return verdicts
 

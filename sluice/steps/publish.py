@@ -143,6 +143,7 @@ def _interval_facts(plan: IntervalPlan, verdict: Verdict, outcome: str, diff: Ma
         "input_caveats": list(plan.caveats),
         "checks": list(verdict.checks),
         "metrics": verdict.metrics,
+        "profile": verdict.profile,
         "diff": diff,
         "inputs": plan.inputs,
         "fingerprint": plan.fingerprint,
