@@ -56,7 +56,7 @@ class Input(Strict):
         "interval", description="interval: the rows of the interval; latest: the newest snapshot."
     )
     lookback: Duration | None = Field(None, description="How much before the interval the transform also reads.")
-    wait: Duration | None = Field(None, description="How long a late input is waited for.")
+    wait: Duration | None = Field(None, description="How long a late input is waited for. Not acted on yet.")
 
     @model_validator(mode="after")
     def _one_place(self) -> Input:
@@ -126,7 +126,7 @@ class ProductContract(Contract):
     title: str = Field(min_length=3)
     owners: Owners
     tags: list[str] = Field(min_length=1)
-    consumers: list[str] = Field(default_factory=list)
+    consumers: list[str] = Field(default_factory=list, description="Who reads it; told of changes. Not acted on yet.")
     schedule: Schedule
     interval: Unit = "day"
     inputs: dict[Name, Input] = Field(min_length=1)
@@ -137,9 +137,11 @@ class ProductContract(Contract):
     volume: Volume | None = None
     freshness: Freshness
     late_data: LateData = LateData()
-    rollback_window: Duration = Field("30d", validate_default=True)
-    alerts: Alerts
-    slo: Slo = Slo()
+    rollback_window: Duration = Field(
+        "30d", validate_default=True, description="How long old versions stay readable. Nothing is removed yet."
+    )
+    alerts: Alerts = Field(description="Who is told when something is wrong. Not acted on yet.")
+    slo: Slo = Field(Slo(), description="What the product promises over a month. Not acted on yet.")
 
     @property
     def calendar(self) -> Calendar:

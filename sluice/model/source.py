@@ -98,8 +98,8 @@ class SourceBase(Contract):
     reject_budget: Share = Field("1%", validate_default=True)
     limits: Limits = Limits()
     retry: Retry = Retry()
-    breaker: Breaker = Breaker()
-    late: LatePolicy | None = None
+    breaker: Breaker = Field(Breaker(), description="When to stop asking a source that fails. Not acted on yet.")
+    late: LatePolicy | None = Field(None, description="How long a late source is waited for. Not acted on yet.")
 
     @field_validator("timezone")
     @classmethod
@@ -290,7 +290,8 @@ _source: TypeAdapter[Any] = TypeAdapter(Annotated[SourceContract, Field(discrimi
 
 def parse_source(document: dict[str, Any]) -> SourceContract:
     """Raises pydantic.ValidationError; the catalog turns it into file, line and nearest word."""
-    return _source.validate_python(document)
+    contract: SourceContract = _source.validate_python(document)
+    return contract
 
 
 def source_schema() -> dict[str, Any]:
