@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from sluice.errors import Broken, Late
+from sluice.errors import Broken, Late, Misconfigured
 from sluice.model.facts import Notice, Plan, Position, Split
 from sluice.model.interval import Interval
 from sluice.model.source import FilesSource
@@ -28,7 +28,7 @@ from sluice.sources.base import Reach
 from sluice.sources.files import csv, json_text, parquet
 from sluice.sources.files.expand import expanded
 from sluice.sources.files.frames import Schema, empty, problems, text_schema, typed_schema
-from sluice.sources.files.place import Entry, Place, place
+from sluice.sources.files.place import Entry, Place
 
 # What says something about one file and nothing about the place it lies in.
 _OF_THE_FILE = {"file.unreadable", "contract.missing_column", "contract.type_drift"}
@@ -40,7 +40,7 @@ def connect(source: FilesSource, reach: Reach) -> Files:
         csv.check(source.csv, source.source)
     uri = source.uri if source.connection is None else reach.address(source.connection)
     assert uri is not None, "the contract has either a uri or a connection"
-    return Files(source, reach, place(uri, reach.storage))
+    return Files(source, reach, _place(uri, reach.storage))
 
 
 class Files:
@@ -154,3 +154,18 @@ def _split(group: list[tuple[Entry, str]]) -> Split:
     if len(group) == 1:
         return Split(digest, first.name, {"files": files, "version": group[0][1]}, first.uri)
     return Split(digest, f"{first.name} … {last.name} ({len(group)} files)", {"files": files})
+
+
+def _place(uri: str, storage: dict[str, str]) -> Place:
+    """Modules are imported only here: boto3 costs a third of a second."""
+    if uri.startswith("s3://"):
+        from sluice.sources.files.s3 import Bucket
+
+        return Bucket(uri, storage)
+    if "://" in uri:
+        raise Misconfigured(
+            "settings.connection", f"kind files cannot read {uri.split('://')[0]}://", uri, "use a folder or s3://…"
+        )
+    from sluice.sources.files.local import Folder
+
+    return Folder(uri)

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from sluice.errors import Broken, Misconfigured
+from sluice.errors import Broken
 from sluice.model.facts import Notice
 
 
@@ -35,21 +35,6 @@ class Place(Protocol):
     def open(self, uri: str, version: str, room: Path) -> AbstractContextManager[BinaryIO]:
         """The file's bytes, exactly those of `version`; `room` is a folder for what has to be fetched first."""
         ...
-
-
-def place(uri: str, storage: dict[str, str]) -> Place:
-    """Modules are imported only here: boto3 costs a third of a second."""
-    if uri.startswith("s3://"):
-        from sluice.sources.files.s3 import Bucket
-
-        return Bucket(uri, storage)
-    if "://" in uri:
-        raise Misconfigured(
-            "settings.connection", f"kind files cannot read {uri.split('://')[0]}://", uri, "use a folder or s3://…"
-        )
-    from sluice.sources.files.local import Folder
-
-    return Folder(uri)
 
 
 def gone(uri: str, why: str) -> Broken:
