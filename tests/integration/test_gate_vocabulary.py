@@ -17,11 +17,9 @@ HOUSEKEEPING = {
     "id", "meta", "notes", "description", "severity", "result_format", "catch_exceptions", "rendered_content",
     "windows", "batch_id", "condition_parser", "library_metadata",
 }  # fmt: skip
-LEFT_OUT = {
+LEFT_OUT = {  # of a whole column's type, where these mean nothing
     "expect_column_values_to_be_of_type": {"mostly", "row_condition"},
     "expect_column_values_to_be_in_type_list": {"mostly", "row_condition"},
-    # Great Expectations declares these and never reads them.
-    "expect_column_values_to_be_unique": set(),
 }
 
 
