@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow, unmapped
+from prefect import flow
 
 from sluice.errors import SluiceError
 from sluice.steps.workspace import new_run
@@ -56,7 +56,7 @@ def ingest_sources(
 
 def once(done: Ingestion, sources: list[str], run: str, product: str | None, interval: str | None) -> None:
     """Every stage fans out over all sources; a source drops out where it fails."""
-    plans = dict(zip(sources, land.plan_landing.map(sources, unmapped(run), unmapped(product), unmapped(interval))))
+    plans = {s: land.plan(s, run, product, interval) for s in sources}
     planned = {s: p for s, future in plans.items() if (p := done.keep(s, future)) is not None}
     splits = {s: land.fan_out(plan) for s, plan in planned.items()}
     parts = {s: [done.keep(s, part) for part in futures] for s, futures in splits.items()}

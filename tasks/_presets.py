@@ -1,12 +1,16 @@
 """The only place that makes Prefect tasks: which steps retry, for how long, and what a retried run may skip.
 
-    network   touches a source: retried on Transient errors, with backoff and jitter or as the source asked
+    network   touches a source: retried on Transient errors, with jitter, as often as its contract says
+    split     the same for one split: what it has read is not read again when its flow run is retried
     lake      touches our own storage: retried on Transient errors, briefly
     pure      computes: never retried, as the same input fails the same way
 
 Retries live here and inside a connector's request loop, nowhere else: no flow retries, as `@flow(retries=)` cannot
 tell a refusal from an outage. A 405 that three mechanisms retried, of which one knew it was permanent, was once
 asked for 5,363 times.
+
+Nor are time-outs: tasks run in threads, which Prefect cannot interrupt; it says so in a warning per task, and fails the
+task when it has ended well. Connectors have deadlines of their own: a statement's, a split's, a file's.
 """
 
 from __future__ import annotations
@@ -14,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
@@ -25,7 +28,6 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.tasks import exponential_backoff
 
 from sluice.errors import SluiceError, Transient
 from sluice.model.source import Retry
@@ -34,20 +36,14 @@ from sluice.settings import load
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_LONGEST_WAIT = 900.0  # a source that wants a longer pause is for the next scheduled run
-
 
 def is_worth_retrying(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """Only Transient errors; where the source named a pause, it is slept here, as the delay list cannot know it."""
+    """Only Transient errors, and not those that a connector has tried as often as the contract says already.
+
+    A source's own Retry-After is slept by the connector, which knows the deadline.
+    """
     error = state.result(raise_on_failure=False)
-    if not isinstance(error, Transient) or is_conflict(error):
-        return False
-    pause = error.retry_after
-    if pause is not None:
-        if pause > _LONGEST_WAIT:
-            return False
-        time.sleep(pause)
-    return True
+    return isinstance(error, Transient) and not is_conflict(error) and "attempts" not in error.facts
 
 
 def delays(retry: Retry) -> list[float]:
@@ -104,29 +100,29 @@ def by_hand(flow: Callable[..., Any]) -> int:
     return 0
 
 
-def network(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+def network(task_run_name: str, **options: Any) -> Callable[[Callable[P, R]], Task[P, R]]:
     return task(
         task_run_name=task_run_name,
         result_serializer="json",
-        retries=3,
-        retry_delay_seconds=exponential_backoff(2),
         retry_jitter_factor=0.5,
-        retry_condition_fn=is_worth_retrying,
-        timeout_seconds=6 * 3600,
+        retry_condition_fn=is_worth_retrying,  # how often and after how long is the contract's: see `as_agreed`
+        **options,
     )
 
 
 def split(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
-    return task(
-        task_run_name=task_run_name,
-        result_serializer="json",
+    """A network task that a retried run may skip: its result is kept."""
+    return network(
+        task_run_name,
         persist_result=True,
         cache_policy=CacheKeyFnPolicy(cache_key_fn=_split_key),
         cache_expiration=timedelta(days=1),
-        retry_jitter_factor=0.5,
-        retry_condition_fn=is_worth_retrying,  # how often and after how long is the contract's: see `delays`
-        timeout_seconds=6 * 3600,
     )
+
+
+def as_agreed(task: Task[P, R], retry: Retry) -> Task[P, R]:
+    """The task with the retries of a source's contract."""
+    return task.with_options(retries=retry.attempts - 1, retry_delay_seconds=delays(retry))
 
 
 def lake(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
@@ -137,9 +133,8 @@ def lake(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
         retry_delay_seconds=[1, 4, 15],
         retry_jitter_factor=0.5,
         retry_condition_fn=is_worth_retrying,
-        timeout_seconds=1800,
     )
 
 
 def pure(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
-    return task(task_run_name=task_run_name, result_serializer="json", timeout_seconds=3600)
+    return task(task_run_name=task_run_name, result_serializer="json")

@@ -60,8 +60,9 @@ def _checks(checks: Iterable[Mapping[str, Any]]) -> list[str]:
 def _difference(diff: Mapping[str, Any] | None) -> list[str]:
     if not diff:
         return []
-    against = "the first version" if diff["against"] is None else f"against version {diff['against']}"
-    lines = [f"Difference {against}:", "", "| | before | now |", "|---|---:|---:|"]
+    against = diff["against"]
+    says = "The first version of this interval:" if against is None else f"Difference against version {against}:"
+    lines = [says, "", "| | before | now |", "|---|---:|---:|"]
     for name, (old, new) in {"rows": diff["rows"], **diff["metrics"]}.items():
         lines.append(f"| {name} | {'' if old is None else old} | {'' if new is None else new} |")
     return lines

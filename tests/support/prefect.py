@@ -38,18 +38,13 @@ class Server:
         return next(each for each in runs if each.parameters.get("run") == run)
 
     def artifact_of(self, run: Any, key: str) -> str:
-        """A run's artifact, as markdown."""
+        """What a flow run left under that key, as the UI shows it: markdown."""
         from prefect.client.orchestration import get_client
-        from prefect.client.schemas.filters import (
-            ArtifactFilter,
-            ArtifactFilterFlowRunId,
-            ArtifactFilterKey,
-        )
 
-        chosen = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]), key=ArtifactFilterKey(any_=[key]))
+        chosen = {"flow_run_id": {"any_": [str(run.id)]}, "key": {"any_": [key]}}
         with get_client(sync_client=True) as client:
-            (found,) = client.read_artifacts(artifact_filter=chosen)
-        return str(found.data)
+            (found,) = client._client.post("/artifacts/filter", json={"artifacts": chosen}).json()
+        return str(found["data"])
 
     def limit(self, name: str) -> Any:
         from prefect.client.orchestration import get_client
@@ -67,10 +62,15 @@ def prefect_server() -> Iterator[Server]:
     try:
         server = Server(_prefect.use_server(), home)
         os.environ |= server.environment
+        from prefect.events.worker import EventsWorker
+        from prefect.logging.handlers import APILogWorker
         from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
         with temporary_settings({PREFECT_API_URL: server.url, PREFECT_HOME: home}):
             yield server
+            # What it still has to tell the server it would try to tell for a minute after the server's end.
+            APILogWorker.drain_all()
+            EventsWorker.drain_all()
     finally:
         _prefect.stop()
         for name in os.environ.keys() - before.keys():
