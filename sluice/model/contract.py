@@ -8,7 +8,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator
 
 from sluice.model.columns import ColumnType
 
@@ -99,17 +99,6 @@ class Column(Strict):
             except re.error as error:
                 raise ValueError(f"not a regular expression: {error}") from error
         return value
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Column:
-        if self.min is not None and self.max is not None and str(self.min) != str(self.max):
-            try:
-                wrong = self.min > self.max
-            except TypeError:
-                raise ValueError(f"min {self.min!r} and max {self.max!r} cannot be compared") from None
-            if wrong:
-                raise ValueError(f"min {self.min!r} is above max {self.max!r}")
-        return self
 
     @property
     def parsed(self) -> ColumnType:
