@@ -5,8 +5,9 @@ What trials showed, and this file is built around:
   commit with that same table object; a stale one is then refused.
 - a commit that reports failure may have landed (3 of 6 did, with the reply to the log PUT lost): so after any
   error the table is reopened and asked whether our run is in it.
-- a stale snapshot is refused even for a disjoint partition: reload and commit again; the files are staged, so a
-  retry costs milliseconds. Give up only when the application version has moved.
+- a stale snapshot is refused where another commit took one of our files away or moved our application: reload, ask
+  again what to remove and commit again; the files are staged, so a retry costs milliseconds. Give up only when the
+  application version has moved.
 - a step that was killed after its commit is run again with the same run: it finds that commit, and is done.
 """
 
@@ -107,9 +108,7 @@ def commit(
 def find_run(table: Table, run: str, since: int) -> int | None:
     """The version that `run` committed after version `since`, if it did."""
     snapshot = table.snapshot()
-    if snapshot is None or snapshot.version <= since:
-        return None
-    for entry in snapshot.history(snapshot.version - since):
+    for entry in snapshot.commits(since) if snapshot else ():
         if METADATA_KEY in entry and json.loads(entry[METADATA_KEY]).get("run") == run:
             return int(entry["version"])
     return None

@@ -23,17 +23,7 @@ class Entry:
 
 def entries(snapshot: Snapshot | None, *, since: int = -1) -> Iterator[Entry]:
     """Our commits after version `since`, newest first. Lazy: looking at the last one costs the same in any log."""
-    if snapshot is None:
-        return
-    seen, step = 0, 16
-    total = snapshot.version - since
-    while seen < total:
-        page = snapshot.history(min(seen + step, total))[seen:]
-        if not page:
-            return
-        for raw in page:
-            if METADATA_KEY in raw and raw["version"] > since:
-                at = datetime.fromtimestamp(raw["timestamp"] / 1000, UTC)
-                yield Entry(int(raw["version"]), at, json.loads(raw[METADATA_KEY]))
-        seen += len(page)
-        step = min(step * 4, 4096)
+    for raw in snapshot.commits(since) if snapshot else ():
+        if METADATA_KEY in raw:
+            at = datetime.fromtimestamp(raw["timestamp"] / 1000, UTC)
+            yield Entry(raw["version"], at, json.loads(raw[METADATA_KEY]))

@@ -125,6 +125,21 @@ def _write_remote(uri: str, frame: pl.DataFrame, storage: dict[str, str]) -> int
     return buffer.tell()
 
 
+def read_text(folder: str, name: str, storage: dict[str, str]) -> str:
+    """A small file, whole. FileNotFoundError where there is none, OSError where the storage does not answer."""
+    if is_local(folder):
+        return (Path(folder) / name).read_text(encoding="utf-8")
+    import obstore
+    from obstore.exceptions import BaseError, NotFoundError
+
+    try:
+        return bytes(obstore.get(object_store(folder, storage), name).bytes()).decode()
+    except NotFoundError as error:
+        raise FileNotFoundError(str(error)) from error
+    except BaseError as error:
+        raise OSError(str(error)) from error
+
+
 def object_store(uri: str, storage: dict[str, str]) -> Any:
     """The folder `uri` of an object store, with the same option names as Delta's and Polars'."""
     from obstore.store import from_url

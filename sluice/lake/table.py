@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from sluice.model.facts import StagedFile
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
+_ENTRIES_AT_A_TIME = 16
 LAYERS = ("bronze", "silver", "quarantine", "gold", "attempts")
 
 # The log is the ledger: an expired entry would be a publication nobody can explain.
@@ -182,5 +185,35 @@ class Snapshot:
         chosen = self.files() if files is None else files
         return self.table._scan([f.path for f in chosen], self.schema, self.partition_column)
 
-    def history(self, limit: int | None) -> list[dict[str, Any]]:
-        return self.delta.history(limit)
+    def commits(self, since: int = -1) -> Iterator[dict[str, Any]]:
+        """What each commit after version `since` says of itself, newest first, each with its `version`.
+
+        Read from the entries by their names: delta-rs' own history tells of the newest commits there are, and numbers
+        them down from the version that is loaded. A snapshot that is pinned, or overtaken, gets another's commits.
+        """
+        versions = range(self.version, since, -1)
+        if stage.is_local(self.table.lake.root):
+            texts: Iterable[str | None] = map(self._entry, versions)
+        else:
+            texts = self._entries_ahead(versions)
+        for version, text in zip(versions, texts):
+            if text is None:  # older entries may be gone where another tool cleans logs
+                return
+            for line in text.splitlines():
+                if line.startswith('{"commitInfo"'):
+                    yield {**json.loads(line)["commitInfo"], "version": version}
+
+    def _entry(self, version: int) -> str | None:
+        try:
+            return stage.read_text(f"{self.table.uri}/_delta_log", f"{version:020}.json", self.table.lake.storage)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            what = f"the log of {self.table} cannot be read: {error}"
+            raise Transient("lake.unavailable", what, self.table.uri) from error
+
+    def _entries_ahead(self, versions: Sequence[int]) -> Iterator[str | None]:
+        """A request each, so some at a time: the few newest are all that most ask for."""
+        with ThreadPoolExecutor(_ENTRIES_AT_A_TIME) as pool:
+            for start in range(0, len(versions), _ENTRIES_AT_A_TIME):
+                yield from pool.map(self._entry, versions[start : start + _ENTRIES_AT_A_TIME])

@@ -1,0 +1,151 @@
+"""Staged files and their statistics: exact, complete, and the same to a second reader."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from sluice.errors import Transient
+from sluice.lake import stage
+from sluice.lake.commit import commit
+from sluice.lake.table import Table
+from tests.support import lake
+
+LARGE = Decimal("12345678901234567.89")  # no float can hold it
+KINDS = pl.DataFrame(
+    {
+        "whole": [3, -(2**63), 2**63 - 1],
+        "money": [LARGE, None, Decimal("0.01")],
+        "share": [0.1, -2.5, None],
+        "name": ["é", "", "z" * 20],
+        "on": [date(2026, 5, 1), None, date(1, 1, 1)],
+        "at": [datetime(2026, 5, 1, 10, 0, 0, 123456, UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, UTC), None],
+        "yes": [True, None, False],
+        "tags": [["a"], None, []],
+        "none": [None, None, None],
+    },
+    schema_overrides={"money": pl.Decimal(38, 2), "at": pl.Datetime("us", "UTC"), "none": pl.String},
+)
+
+
+def committed(table: Table, frame: pl.DataFrame) -> Table:
+    commit(table, frame.schema, run="run", add=[table.write(frame, "file")], metadata={})
+    return table
+
+
+def test_statistics_are_complete_and_exact() -> None:
+    """create_write_transaction takes whatever it is handed; a wrong bound makes readers skip rows that are there."""
+    said = json.loads(stage.statistics(KINDS), parse_float=Decimal)
+    assert said["numRecords"] == 3
+    assert said["nullCount"] == {
+        "whole": 0, "money": 1, "share": 1, "name": 0, "on": 1, "at": 1, "yes": 1, "tags": 1, "none": 3
+    }  # fmt: skip
+    assert said["minValues"] == {
+        "whole": -(2**63), "money": Decimal("0.01"), "share": Decimal("-2.5"), "name": "", "on": "0001-01-01",
+        "at": "2026-05-01T10:00:00.123456Z",
+    }  # fmt: skip
+    assert said["maxValues"] == {
+        "whole": 2**63 - 1, "money": LARGE, "share": Decimal("0.1"), "name": "é", "on": "2026-05-01",
+        "at": "9999-12-31T23:59:59.999999Z",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("where", "rows"),
+    [
+        (pl.col("money") == LARGE, 1),
+        (pl.col("money") > LARGE, 0),
+        (pl.col("whole") == 2**63 - 1, 1),
+        (pl.col("at") == datetime(2026, 5, 1, 10, 0, 0, 123456, UTC), 1),
+        (pl.col("at") > datetime(9999, 12, 31, tzinfo=UTC), 1),
+        (pl.col("name") == "z" * 20, 1),
+        (pl.col("on") < date(2, 1, 1), 1),
+        (pl.col("none").is_null(), 3),
+        (pl.col("share").is_null(), 1),
+    ],
+)
+def test_a_second_reader_that_skips_by_statistics_finds_every_row(tmp_path: Path, where: pl.Expr, rows: int) -> None:
+    """Polars' own Delta reader pushes the filter into the log: what it skips is what our bounds say."""
+    table = committed(lake.table(tmp_path), KINDS)
+    assert pl.scan_delta(table.uri).filter(where).collect().height == rows
+    assert pl.read_delta(table.uri).equals(KINDS)
+
+
+def test_the_log_gives_bounds_back_as_they_were_also_after_a_checkpoint(tmp_path: Path) -> None:
+    """A checkpoint rewrites the statistics as Parquet; refining chooses its files by them."""
+    from deltalake import DeltaTable
+
+    table = committed(lake.table(tmp_path), KINDS)
+    DeltaTable(table.uri).create_checkpoint()
+    lake.log_entry(table, 0).unlink()
+    snapshot = table.snapshot()
+    assert snapshot is not None
+    bounds = snapshot.actions.select("min.money", "max.money", "max.whole", "min.at", "null_count.none").row(0)
+    assert bounds == (Decimal("0.01"), LARGE, 2**63 - 1, datetime(2026, 5, 1, 10, 0, 0, 123456, UTC), 3)
+
+
+def test_years_that_only_polars_knows_have_no_bounds_and_stop_nothing() -> None:
+    """PostgreSQL has a year 294276. Python has not: one such row stopped the whole batch."""
+    far = pl.DataFrame({"on": [date(2026, 1, 1), None]}).with_columns(
+        on=pl.when(pl.col("on").is_null()).then(pl.lit(4_000_000).cast(pl.Date)).otherwise("on"),
+        at=pl.lit(2**62).cast(pl.Datetime("us", "UTC")),
+    )
+    said = json.loads(stage.statistics(far))
+    assert said["minValues"] == said["maxValues"] == {}
+    assert said["nullCount"] == {"on": 0, "at": 0}
+
+
+def test_a_column_with_infinities_or_nan_has_no_bounds() -> None:
+    """NaN is in no order and JSON has no infinity: a bound that leaves them out hides their rows."""
+    said = json.loads(
+        stage.statistics(pl.DataFrame({"a": [1.0, float("nan")], "b": [1.0, float("inf")], "c": [1.0, 2]}))
+    )
+    assert said["maxValues"] == {"c": 2.0}
+
+
+def test_long_texts_have_no_bounds_rather_than_cut_ones() -> None:
+    """A cut maximum is below the truth: readers would skip the row."""
+    assert json.loads(stage.statistics(pl.DataFrame({"t": ["x" * 65, "a"]})))["maxValues"] == {}
+
+
+@pytest.mark.parametrize("value", ["a' OR '1'='1", "x/y", "..", "../../etc", "a=b", "é", "50%", " ", "", "a b", "-x"])
+def test_a_partition_value_that_is_no_plain_word_is_refused(tmp_path: Path, value: str) -> None:
+    """In a predicate `a' OR '1'='1` deleted every other partition; in a path it is read back as something else."""
+    table = lake.table(tmp_path)
+    with pytest.raises(ValueError, match="cannot name a partition"):
+        table.write(pl.DataFrame({"n": [1]}), "file", {"day": value})
+    assert list(tmp_path.rglob("*.parquet")) == []
+
+
+@pytest.mark.parametrize("value", ["2026-05-01", "2026-05", "2026-05-02T13+0500", "2026-05-02T13-0330"])
+def test_days_months_and_hours_are_read_back_as_they_were_written(tmp_path: Path, value: str) -> None:
+    """Hours carry their offset, and a plus sign means a space to some readers of paths."""
+    table = lake.table(tmp_path)
+    lake.replace_day(table, value, 1, run="run")
+    snapshot = table.snapshot()
+    assert snapshot is not None
+    assert [f.partition for f in snapshot.in_partitions([value])] == [value]
+    assert snapshot.scan().collect().rows() == [(1, value)]
+    assert pl.read_delta(table.uri).rows() == [(1, value)]
+
+
+def test_a_file_that_cannot_be_written_is_an_outage_and_leaves_nothing(tmp_path: Path) -> None:
+    """A full or read-only disk: worth another try, and no half file may be found later."""
+    table = lake.table(tmp_path)
+    (tmp_path / "gold").write_text("a file where the folder should be")
+    with pytest.raises(Transient) as failed:
+        table.write(pl.DataFrame({"n": [1]}), "file")
+    assert failed.value.code == "lake.unavailable"
+
+
+def test_nothing_but_the_file_is_left_in_the_folder(tmp_path: Path) -> None:
+    """Temporary names are renamed away: a sweep should find orphans of crashes only."""
+    table = lake.table(tmp_path)
+    staged = table.write(pl.DataFrame({"n": [1]}), "file")
+    assert [p.name for p in Path(table.uri).iterdir()] == ["file.parquet"]
+    assert staged.size == (Path(table.uri) / staged.path).stat().st_size
