@@ -48,7 +48,7 @@ def storage(lake: Lake, run: str) -> list[Finding]:
     else:
         found.append(Finding("clock", "ok", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, as the storage has it"))
     if stage.is_local(lake.root):
-        free = shutil.disk_usage(lake.root).free
+        free = shutil.disk_usage(_nearest(lake.root)).free
         remedy = "" if free > _SPARE else "Make room: a full disk stops every run."
         found.append(Finding("space", "warn" if remedy else "ok", f"{free / 1024**3:.1f} GiB free", remedy))
     return found
@@ -101,15 +101,20 @@ def zones(catalog: Catalog) -> Iterator[Finding]:
 
 
 def _probe_folder(root: str, run: str) -> float:
-    folder = Path(root).absolute()
-    while not folder.exists():  # the first run makes it; looking does not
-        folder = folder.parent
-    file = folder / f".probe-{run}"
+    file = _nearest(root) / f".probe-{run}"
     try:
         file.write_bytes(b"sluice")
         return time.time() - file.stat().st_mtime
     finally:
         file.unlink(missing_ok=True)
+
+
+def _nearest(root: str) -> Path:
+    """The lake's folder, or the nearest above it that is there: the first run makes it, looking does not."""
+    folder = Path(root).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return folder
 
 
 def _probe_store(lake: Lake, run: str) -> float:

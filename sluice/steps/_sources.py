@@ -44,15 +44,16 @@ def source_state(ws: Workspace, source: str, setbacks: Iterable[tuple[str, Setba
     refined = _refinings(ws.silver(source).snapshot())
     last: dict[str, Any] = next(refined, {})
     counts = last.get("counts", {}).values()
+    landed_at = landed.facts.get("at", landed.at.isoformat()) if landed else None
     failures = [each for interval, each in setbacks if not interval]
     newest = max(failures, key=lambda each: datetime.fromisoformat(each.at), default=None)
-    if newest and landed and datetime.fromisoformat(newest.at) <= landed.at:
+    if newest and landed_at and datetime.fromisoformat(newest.at) <= datetime.fromisoformat(landed_at):
         newest = None
     return SourceState(
         source=source,
         kind=contract.kind,
         position=(position.value if position else None) or (contract.position.mode if landed else None),
-        landed_at=landed.at.isoformat() if landed else None,
+        landed_at=landed_at,
         landed_rows=landed.facts["rows"] if landed else 0,
         refused={day: refusal["what"] for day, refusal in sorted(last.get("refused", {}).items())},
         rejected=sum(c["quarantined"] for c in counts),
