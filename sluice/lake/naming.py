@@ -23,11 +23,9 @@ def content(frame: pl.DataFrame) -> str:
     """Sixteen hex digits for a frame's rows in any order: the sum and the xor of their hashes, and their number."""
     if frame.height == 0:
         return digest("empty", *frame.columns)
-    hashes = frame.select(pl.struct(pl.all()).hash(seed=7).alias("h"))["h"]
-    folded = hashes.to_frame().select(
-        low=(pl.col("h") & 0xFFFFFFFF).sum(), high=(pl.col("h") // 2**32).sum(), xor=pl.col("h").bitwise_xor()
-    )
-    return digest(*frame.columns, *(str(v) for v in folded.row(0)), str(frame.height))
+    hashes = frame.hash_rows(seed=7)
+    folded = (hashes & 0xFFFFFFFF).sum(), (hashes // 2**32).sum(), hashes.bitwise_xor()
+    return digest(*frame.columns, *map(str, folded), str(frame.height))
 
 
 def file_name(content: str, run: str, sequence: int, unit: str | None = None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,7 @@ from sluice.model.facts import StagedFile
 
 STATS_COLUMNS = 32  # Delta's own default; wider tables carry statistics on their first columns
 _LONGEST_TEXT = 64  # longer texts are left out of min/max, as truncation would need care at both ends
-_ORDERED = (pl.Date, pl.Datetime, pl.Decimal, pl.String)
-_WRITTEN = {pl.Date: "%Y-%m-%d", pl.Datetime: "%Y-%m-%dT%H:%M:%S%.6fZ"}
-_YEAR = re.compile(r"\d{4}-")  # Polars writes others with a sign, and Delta's readers cannot read them
+_EPOCH = datetime(1970, 1, 1)
 # A value is part of a path: text that needs escaping there is read back as something else, or from nowhere.
 _PARTITION = re.compile(r"[0-9A-Za-z][0-9A-Za-z+_-]*")
 
@@ -54,21 +53,18 @@ def write(
 
 
 def statistics(frame: pl.DataFrame) -> str:
-    """Delta's statistics of a frame: numRecords, minValues, maxValues, nullCount, as exact JSON."""
-    columns = frame.columns[:STATS_COLUMNS]
-    nulls = {name: frame[name].null_count() for name in columns}
-    ordered = [n for n in columns if frame.schema[n].is_numeric() or isinstance(frame.schema[n], _ORDERED)]
+    """Delta's statistics of a frame: numRecords, minValues, maxValues, nullCount, as exact JSON.
+
+    Column by column and not as one query: of a small file's cost, planning that query was the most (2.2 of 3.5 ms).
+    """
+    columns = frame.get_columns()[:STATS_COLUMNS]
+    nulls = {each.name: each.null_count() for each in columns}
     lows: dict[str, Any] = {}
     highs: dict[str, Any] = {}
-    if ordered and frame.height:
-        ends = frame.select(
-            *(_written(pl.col(n).min(), frame.schema[n]).alias(f"min:{n}") for n in ordered),
-            *(_written(_highest(n, frame.schema[n]), frame.schema[n]).alias(f"max:{n}") for n in ordered),
-        ).row(0, named=True)
-        for name in ordered:
-            low, high = ends[f"min:{name}"], ends[f"max:{name}"]
-            if _can_bound(low, frame.schema[name]) and _can_bound(high, frame.schema[name]):
-                lows[name], highs[name] = low, high
+    for each in columns:
+        low, high = _bounds(each)
+        if low is not None and high is not None:
+            lows[each.name], highs[each.name] = low, high
     facts = {"numRecords": frame.height, "minValues": lows, "maxValues": highs, "nullCount": nulls}
     return _encoder.encode(facts).decode()
 
@@ -76,21 +72,36 @@ def statistics(frame: pl.DataFrame) -> str:
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def _highest(name: str, kind: pl.DataType) -> pl.Expr:
-    """NaN is above every number, so a column that holds one has no bound."""
-    return pl.col(name).nan_max() if kind.is_float() else pl.col(name).max()
+def _bounds(values: pl.Series) -> tuple[Any, Any]:
+    """The lowest and highest value as Delta writes them; None where there is none, or none that readers understand."""
+    kind = values.dtype
+    if isinstance(kind, pl.Date | pl.Datetime):
+        ends = values.to_physical()
+        return _written(ends.min(), kind), _written(ends.max(), kind)
+    if not (kind.is_numeric() or isinstance(kind, pl.String)):
+        return None, None
+    # NaN is above every number, so a column that holds one has no bound.
+    low: Any = values.min()
+    high: Any = values.nan_max() if kind.is_float() else values.max()
+    return (low, high) if _can_bound(low) and _can_bound(high) else (None, None)
 
 
-def _written(value: pl.Expr, kind: pl.DataType) -> pl.Expr:
-    return value.dt.to_string(_WRITTEN[type(kind)]) if kind.is_temporal() else value
-
-
-def _can_bound(value: Any, kind: pl.DataType) -> bool:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return False
-    if kind.is_temporal():
-        return _YEAR.match(value) is not None
+def _can_bound(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
     return not (isinstance(value, str) and len(value) > _LONGEST_TEXT)
+
+
+def _written(value: Any, kind: pl.DataType) -> str | None:
+    """Days or microseconds since 1970 as text. Polars knows years that Delta's readers cannot read: they bound none."""
+    if value is None:
+        return None
+    try:
+        if kind == pl.Date:
+            return (_EPOCH + timedelta(days=value)).date().isoformat()
+        return (_EPOCH + timedelta(microseconds=value)).isoformat(timespec="microseconds") + "Z"
+    except OverflowError:
+        return None
 
 
 def _write_local(target: Path, frame: pl.DataFrame) -> int:
