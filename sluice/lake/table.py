@@ -138,6 +138,7 @@ class Snapshot:
     def __init__(self, table: Table, delta: DeltaTable) -> None:
         self.table, self.delta = table, delta
         self._actions: pl.DataFrame | None = None
+        self._by_partition: dict[str, list[ActiveFile]] | None = None
 
     @property
     def version(self) -> int:
@@ -177,8 +178,12 @@ class Snapshot:
         ]
 
     def in_partitions(self, values: Iterable[str]) -> list[ActiveFile]:
-        column = self.partition_column
-        return self.files(pl.col(f"partition.{column}").cast(pl.String).is_in(list(values))) if column else []
+        """The live files of these partitions. A dictionary and not a query each time: a backfill asks for every day."""
+        if self._by_partition is None:
+            self._by_partition = {}
+            for file in self.files() if self.partition_column else ():
+                self._by_partition.setdefault(file.partition or "", []).append(file)
+        return [file for value in dict.fromkeys(values) for file in self._by_partition.get(value, ())]
 
     def scan(self, files: list[ActiveFile] | None = None) -> pl.LazyFrame:
         """The rows of the given files, or of the whole table."""

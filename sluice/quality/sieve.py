@@ -57,7 +57,7 @@ def sieve(bronze: pl.DataFrame, contract: SourceContract) -> Sieved:
     kept = [
         n for n in good.columns if n not in ("_row", "_rank", "_reasons", "_misfits", "_problem", "_raw", "_position")
     ]
-    order = [*contract.key, "_origin", "_line"] if contract.key else ["_origin", "_line", "_row"]
+    order = ["_event_on", *(contract.key or ()), "_origin", "_line", "_row"]
     return Sieved(
         silver=good.sort(order, maintain_order=True).select(kept),
         quarantine=quarantine,

@@ -16,6 +16,7 @@ from sluice.lake import naming
 from sluice.model.facts import Fact
 from sluice.model.interval import Interval
 from sluice.model.product import ProductContract
+from sluice.steps import landing
 from sluice.steps.inputs import Pinned, Reading, interval_label
 from sluice.steps.land import position_of
 from sluice.steps.milestones import count, say
@@ -139,15 +140,12 @@ def build(ws: Workspace, plan: BuildPlan, labels: Sequence[str]) -> Candidate:
     made = conformed(made, contract, str(ws.catalog.path_of(plan.product)))
     made = made.with_columns(interval_label(contract.output.interval, contract).alias(PARTITION))
     inside = made.filter(pl.col(PARTITION).is_in(list(labels)))
-    files: dict[str, list[dict[str, Any]]] = {}
-    rows: dict[str, int] = {}
-    for label in labels:
-        body = inside.filter(pl.col(PARTITION) == label).drop(PARTITION).sort(contract.output.key)
+    files: dict[str, list[dict[str, Any]]] = {label: [] for label in labels}
+    rows = dict.fromkeys(labels, 0)
+    for label, body in landing.pieces(inside.sort(PARTITION, *contract.output.key), PARTITION).items():
         rows[label] = body.height
-        files[label] = []
-        if body.height:
-            name = naming.file_name(naming.content(body), plan.run, 0, label)
-            files[label].append(ws.gold(plan.product).write(body, name, {PARTITION: label}).as_dict())
+        name = naming.file_name(naming.content(body), plan.run, 0, label)
+        files[label].append(ws.gold(plan.product).write(body, name, {PARTITION: label}).as_dict())
     failpoints.reach("build.staged")
     say("%s: built %s, %s", plan.product, _span(labels), count(sum(rows.values()), "row"))
     return Candidate(files, rows, made.height - inside.height, tuple(labels))

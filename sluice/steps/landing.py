@@ -147,6 +147,17 @@ def partitioned(schema: pl.Schema, column: str) -> pl.Schema:
     return pl.Schema({**{n: t for n, t in schema.items() if n != column}, column: schema[column]})
 
 
+def pieces(frame: pl.DataFrame, column: str) -> dict[str, pl.DataFrame]:
+    """The rows of each value of a column, without it and in their order. One sort and then views: a filter for each of
+    2,400 days was nine tenths of what refining seven years cost."""
+    ordered = frame.sort(column, maintain_order=True)
+    body, found, start = ordered.drop(column), {}, 0
+    for length, value in ordered[column].rle().struct.unnest().iter_rows():
+        found[str(value)] = body.slice(start, length)
+        start += length
+    return found
+
+
 def as_integer(value: str) -> int:
     """A position as the integer bronze keeps in `_position`: epoch microseconds, or the number itself."""
     if re.fullmatch(r"-?\d+", value):

@@ -104,8 +104,9 @@ def refine_days(ws: Workspace, plan: Refining, days: Sequence[str]) -> RefinedDa
     frames = {"silver": sieved.silver, "quarantine": sieved.quarantine}
     staged: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for layer, frame in frames.items():
+        by_day = landing.pieces(frame, PARTITION)
         staged[layer] = {
-            day: _stage(tables[layer], frame.filter(pl.col(PARTITION).cast(pl.String) == day), day, plan.run)
+            day: _stage(tables[layer], by_day[day], day, plan.run) if day in by_day else []
             for day in days
             if layer == "quarantine" or day not in refused
         }
@@ -252,10 +253,7 @@ def _dragged_along(
     return dragged
 
 
-def _stage(table: Table, frame: pl.DataFrame, day: str, run: str) -> list[dict[str, Any]]:
-    if not frame.height:
-        return []
-    body = frame.drop(PARTITION)
+def _stage(table: Table, body: pl.DataFrame, day: str, run: str) -> list[dict[str, Any]]:
     name = naming.file_name(naming.content(body.drop("_landed_at", "_batch")), run, 0, day)
     return [table.write(body, name, {PARTITION: day}).as_dict()]
 
