@@ -96,11 +96,15 @@ def judge(
 
 def _newest(setbacks: Sequence[Setback], shown: Shown | None) -> Setback | None:
     """The newest setback that readers' version does not answer already."""
-    after = datetime.fromisoformat(shown.at) if shown else None
     counting = [
         each
         for each in setbacks
         # Two runs of one interval: the one that came second says lake.conflict, and nothing is wrong.
-        if not (shown and each.code == "lake.conflict") and (after is None or datetime.fromisoformat(each.at) > after)
+        if shown is None or (each.code != "lake.conflict" and _order(each) > _order(shown))
     ]
-    return max(counting, key=lambda each: datetime.fromisoformat(each.at), default=None)
+    return max(counting, key=_order, default=None)
+
+
+def _order(event: Setback | Shown) -> tuple[datetime, str]:
+    """By time, then by run, whose name begins with the time it started: a clock may be coarse, or pretended."""
+    return datetime.fromisoformat(event.at), event.run
