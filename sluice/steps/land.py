@@ -153,7 +153,8 @@ def commit_landing(ws: Workspace, plan: Landing, parts: Sequence[LandedSplit]) -
     files = [StagedFile.from_dict(f) for part in parts for f in part.files]
     units = {naming.digest(u) for part in parts for u in part.units}
     replaced = _of_units(snapshot, units) if snapshot else []
-    if units and _same_content(files, replaced):
+    overtaken = snapshot is not None and snapshot.transaction(f"land/{plan.source}") != plan.expected
+    if units and not overtaken and _same_content(files, replaced):
         files, replaced, units = [], [], set()
     position = _new_position(ws, plan, parts)
     notices = (*plan.notices, *{str(n): n for part in parts for n in part.notices}.values())
