@@ -31,7 +31,8 @@ def state(*args: object, **more: object) -> IntervalState:
         (None, [replace(NO, code="input.missing", disposition="late")], [], "failed"),
         (OUT, [NO], ["orders"], "refused"),
         (OUT, [replace(NO, at=BEFORE)], [], "published"),
-        (OUT, [replace(NO, at=OUT.at)], [], "published"),
+        (OUT, [replace(NO, at=OUT.at, run="run0")], [], "published"),
+        (OUT, [replace(NO, at=OUT.at, run="run2")], [], "refused"),
         (OUT, [replace(NO, code="lake.conflict", disposition="transient")], [], "published"),
         (None, [replace(NO, code="lake.conflict", disposition="transient")], [], "failed"),
     ],
@@ -39,7 +40,7 @@ def state(*args: object, **more: object) -> IntervalState:
 def test_the_newest_word_counts(
     shown: Shown | None, setbacks: list[Setback], changed: list[str], expected: str
 ) -> None:
-    """A refusal before the publication is answered by it, one after it is not; two runs at once are no failure."""
+    """A refusal before the publication is answered by it, one after it is not, at one instant by the later run."""
     found = state(shown, setbacks, changed)
     assert found.state == expected
     assert found.is_bad is (expected in BAD)
