@@ -2,7 +2,7 @@
 
     SluiceError(code, what, where, remedy)
     ├── Transient      retry with backoff, then stop             exit 4
-    │                  source.unreachable  source.throttled  lake.conflict  lake.unavailable
+    │                  source.unreachable  source.throttled  server.unreachable  lake.conflict  lake.unavailable
     ├── Late           wait a bounded time, then escalate        exit 7
     │                  source.late  input.missing
     ├── Broken         never retried; the source's owner mends   exit 5
@@ -27,6 +27,7 @@ CODES: dict[str, str] = {
     # Transient
     "source.unreachable": "the source did not answer, or broke off",
     "source.throttled": "the source asked us to come back later",
+    "server.unreachable": "the Prefect server does not answer",
     "lake.conflict": "another run published the same thing first",
     "lake.unavailable": "the lake's storage did not answer",
     # Late

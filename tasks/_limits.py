@@ -19,10 +19,11 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.concurrency.sync import concurrency
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+from sluice.errors import Transient
 from tasks._workspace import workspace
 
-_LOCKED, _BUSY = 423, 503  # every slot is taken; the server's database is busy
-_BUSY_ATTEMPTS = 100
+_LOCKED = 423  # every slot is taken
+_ATTEMPTS = 100
 
 _asking = Lock()
 
@@ -56,17 +57,19 @@ def limit_name(source: str) -> str:
 
 def _taken(held: ExitStack, source: str) -> bool:
     with _asking:
-        for attempt in range(_BUSY_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             try:
                 with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
                     held.enter_context(concurrency(limit_name(source), occupy=1, max_retries=0))
             except ConcurrencySlotAcquisitionError as error:
                 answer = getattr(error.__cause__, "response", None)
-                status = getattr(answer, "status_code", None)
-                if status == _LOCKED:
+                if getattr(answer, "status_code", None) == _LOCKED:
                     return False
-                if status != _BUSY or attempt == _BUSY_ATTEMPTS - 1:
-                    raise
+                if attempt == _ATTEMPTS - 1:  # busy for ten seconds, or not there at all
+                    what = f"the Prefect server gives no slot of {limit_name(source)}: {error.__cause__}"
+                    raise Transient(
+                        "server.unreachable", what, remedy="Look at its log: see `sluice server status`."
+                    ) from error
                 time.sleep(random.uniform(0.02, 0.2))
             else:
                 break
