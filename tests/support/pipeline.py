@@ -6,7 +6,7 @@
     shop.refresh("2026-05-04")         # the same, then build -> audit -> publish
 
 As a program it does the same in a process of its own, to be killed at a failpoint:
-    python -m tests.support.pipeline FOLDER ingest | refresh INTERVAL
+    python -m tests.support.pipeline FOLDER ingest [RUN] | refresh INTERVAL
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -37,10 +37,10 @@ SOURCE = """\
     description: What the tills of a small shop sold.
     owner: shop
     kind: files
-    uri: {landing}
+    uri: LANDING
     glob: "*.csv"
     format: csv
-    position: {{mode: files}}
+    position: {mode: files}
     stable_for: 0s
     event_time: sold_at
     timezone: Asia/Tashkent
@@ -48,10 +48,10 @@ SOURCE = """\
     latest_by: changed_at
     reject_budget: 30%
     columns:
-      id:         {{type: int64, nullable: false}}
-      sold_at:    {{type: timestamp, nullable: false}}
-      changed_at: {{type: timestamp}}
-      amount:     {{type: "decimal(12,2)", nullable: false, min: 0}}
+      id:         {type: int64, nullable: false}
+      sold_at:    {type: timestamp, nullable: false}
+      changed_at: {type: timestamp}
+      amount:     {type: "decimal(12,2)", nullable: false, min: 0}
 """
 PRODUCT = """\
     product: takings
@@ -130,7 +130,7 @@ class Shop:
         """Writes the catalog, with new contracts where given."""
         self.source, self.product = source or self.source, product or self.product
         self.transform = transform or self.transform
-        _write(self.root / "catalog/sources/sales/source.yaml", self.source.format(landing=self.landing))
+        _write(self.root / "catalog/sources/sales/source.yaml", self.source.replace("LANDING", str(self.landing)))
         _write(self.root / "catalog/sources/sales/samples/rows.csv", SAMPLE)
         _write(self.root / "catalog/products/takings/contract.yaml", self.product)
         _write(self.root / "catalog/products/takings/transform.py", self.transform)
@@ -239,9 +239,11 @@ def through_json(fact: F) -> F:
 
 
 def main(folder: str, what: str, *text: str) -> None:
-    shop = Shop(Path(folder))
-    work: dict[str, Callable[..., Any]] = {"ingest": shop.ingest, "refresh": shop.refresh}
-    work[what](*text, run=new_run())
+    shop = Shop(Path(folder), refine_rows=int(os.environ.get("SLUICE_REFINE_ROWS", "1000000")))
+    if what == "ingest":
+        shop.ingest(run=text[0] if text else new_run())
+    else:
+        shop.refresh(*text, run=new_run())
 
 
 def _write(path: Path, text: str) -> None:
