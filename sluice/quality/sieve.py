@@ -46,20 +46,21 @@ def sieve(bronze: pl.DataFrame, contract: SourceContract) -> Sieved:
     good = judged.filter(pl.col("_reasons").list.len() == 0)
     bad = judged.filter(pl.col("_reasons").list.len() > 0).select("_row", "_reasons")
     broken = unreadable.select("_row", _reasons=pl.concat_list(pl.col("_problem")))
+    under = pl.lit(f"{contract.version} {contract.hash}").alias("_contract")  # what the row was judged by
     known = [name for name in raw.columns if name not in ("_row", "_problem", "_position")]
     known.sort(key=lambda name: name.startswith("_"))  # people look at the values first
     quarantine = (
         pl.concat([bad, broken])
         .join(raw.select("_row", *known), on="_row", how="left", maintain_order="left")
         .sort("_row")
-        .select("_reasons", *(_as_text(n, raw.schema[n]) for n in known))
+        .select("_reasons", *(_as_text(n, raw.schema[n]) for n in known), under)
     )
     kept = [
         n for n in good.columns if n not in ("_row", "_rank", "_reasons", "_misfits", "_problem", "_raw", "_position")
     ]
     order = ["_event_on", *(contract.key or ()), "_origin", "_line", "_row"]
     return Sieved(
-        silver=good.sort(order, maintain_order=True).select(kept),
+        silver=good.sort(order, maintain_order=True).select(*kept, under),
         quarantine=quarantine,
         files=unreadable.filter(pl.col("_problem").is_in(WHOLE_FILE)).select("_event_on"),
         superseded=superseded.select("_event_on"),

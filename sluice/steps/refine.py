@@ -8,6 +8,7 @@ silver's own log: a crash between any two steps is made good by the next run.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +52,7 @@ class RefinedDays(Fact):
     counts: dict[str, dict[str, int]]
     refused: dict[str, dict[str, Any]]
     reasons: dict[str, int]
+    reported: dict[str, int]
     schemas: dict[str, dict[str, str]]
 
 
@@ -117,6 +119,7 @@ def refine_days(ws: Workspace, plan: Refining, days: Sequence[str]) -> RefinedDa
         counts={day: count for day, count in every.items() if day not in refused},
         refused={day: {**refusal, "counts": every[day]} for day, refusal in refused.items()},
         reasons=dict(sieved.quarantine["_reasons"].explode().value_counts().iter_rows()),
+        reported=sieved.reported,
         schemas={layer: landing.schema_names(frame) for layer, frame in frames.items()},
     )
 
@@ -127,10 +130,10 @@ def commit_refining(ws: Workspace, plan: Refining, parts: Sequence[RefinedDays])
         return Refined(plan.source, None)
     counts = {day: c for part in parts for day, c in part.counts.items()}
     refused = {day: r for part in parts for day, r in part.refused.items()}
-    reasons: dict[str, int] = {}
+    reasons, reported = Counter[str](), Counter[str]()
     for part in parts:
-        for rule, rows in part.reasons.items():
-            reasons[rule] = reasons.get(rule, 0) + rows
+        reasons.update(part.reasons)
+        reported.update(part.reported)
     facts = {
         "kind": "refine",
         "source": plan.source,
@@ -138,6 +141,7 @@ def commit_refining(ws: Workspace, plan: Refining, parts: Sequence[RefinedDays])
         "counts": counts,
         "refused": refused,
         "reasons": reasons,
+        "reported": reported,  # rows that break a rule which only reports
         "contract": plan.contract,
         **ws.signature(),
     }
@@ -149,7 +153,7 @@ def commit_refining(ws: Workspace, plan: Refining, parts: Sequence[RefinedDays])
     say("%s: refined %s, %s good, %d set aside", plan.source, count(len(counts), "day"), count(good, "row"), bad)
     for day, refusal in refused.items():
         log.warning("%s %s: %s", plan.source, day, refusal["what"])
-    return Refined(plan.source, version, counts, tuple(changed), refused, reasons)
+    return Refined(plan.source, version, counts, tuple(changed), refused, dict(reasons))
 
 
 def last_refining(silver: Snapshot | None) -> dict[str, Any] | None:
@@ -254,7 +258,7 @@ def _dragged_along(
 
 
 def _stage(table: Table, body: pl.DataFrame, day: str, run: str) -> list[dict[str, Any]]:
-    name = naming.file_name(naming.content(body.drop("_landed_at", "_batch")), run, 0, day)
+    name = naming.file_name(naming.content(body.drop("_landed_at", "_batch", "_contract")), run, 0, day)
     return [table.write(body, name, {PARTITION: day}).as_dict()]
 
 
