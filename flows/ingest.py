@@ -11,7 +11,8 @@ from sluice.steps.workspace import new_run
 from tasks import land, refine, report
 from tasks._ingestion import Ingestion
 from tasks._limits import ensure_limits
-from tasks._presets import is_conflict, task_runner, value
+from tasks._presets import is_conflict, value
+from tasks._running import task_runner
 from tasks._workspace import workspace
 
 ROUNDS = 5  # how often a source is planned anew when another run lands it at the same time
@@ -32,8 +33,11 @@ def ingest(
         interval: That product's interval or range, like 2026-05-02 or 2026-05-01..2026-05-31.
         run: The run's name in the lake's ledger; made up when left out.
     """
-    names = sources or sorted(workspace().catalog.sources)
-    facts, errors = ingest_sources(names, run or new_run(), product, interval)
+    try:
+        names = sources or sorted(workspace().catalog.sources)
+        facts, errors = ingest_sources(names, run or new_run(), product, interval)
+    except SluiceError as error:
+        return report.ending([error])
     return report.ending(list(errors.values())) or facts
 
 
@@ -72,6 +76,8 @@ def once(done: Ingestion, sources: list[str], run: str, product: str | None, int
 
 
 if __name__ == "__main__":
-    from tasks._presets import by_hand
+    import sys
 
-    raise SystemExit(by_hand(lambda *names: ingest(list(names) or None)))
+    from tasks._running import by_hand
+
+    raise SystemExit(by_hand(ingest, sys.argv[1:] or None))

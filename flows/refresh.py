@@ -10,7 +10,8 @@ from flows.ingest import ingest_sources
 from sluice.errors import SluiceError
 from sluice.steps.workspace import new_run
 from tasks import audit, build, publish, report
-from tasks._presets import task_runner, value
+from tasks._presets import value
+from tasks._running import task_runner
 from tasks._workspace import wanted
 
 
@@ -31,14 +32,22 @@ def refresh(
         reason: Why this run is made; it stands in the commit.
         run: The run's name in the lake's ledger; made up when left out.
     """
-    run = run or new_run()
+    try:
+        published = refresh_products(product, interval, ingest, reason, run or new_run())
+    except SluiceError as error:
+        return report.ending([error])
+    stopped = report.errors_of([each for each in published if each["product"] == product])
+    # Where the product itself could not be made, the gravest error on the way to it is the cause.
+    return report.ending(report.errors_of(published) if stopped else []) or published
+
+
+def refresh_products(product: str, interval: str | None, ingest: bool, reason: str, run: str) -> list[dict[str, Any]]:
+    """The order of things, inside a flow: sources, then products, upstream first."""
     want = wanted(product, interval)
     failed: dict[str, SluiceError] = {}
     if ingest:
         _, failed = ingest_sources(want.sources, run, product, want.interval)
-    published = [publish_product(name, labels, run, failed, reason) for name, labels in want.products.items()]
-    own = [each for each in published if each["product"] == product]
-    return report.ending(report.errors_of(own)) or published
+    return [publish_product(name, labels, run, failed, reason) for name, labels in want.products.items()]
 
 
 def publish_product(product: str, labels: list[str], run: str, failed: dict[str, SluiceError], reason: str) -> Any:
@@ -55,6 +64,8 @@ def publish_product(product: str, labels: list[str], run: str, failed: dict[str,
 
 
 if __name__ == "__main__":
-    from tasks._presets import by_hand
+    import sys
 
-    raise SystemExit(by_hand(refresh))
+    from tasks._running import by_hand
+
+    raise SystemExit(by_hand(refresh, *sys.argv[1:]))

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
@@ -27,11 +26,9 @@ from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.client.schemas.objects import TaskRun
 from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from sluice.errors import SluiceError, Transient
 from sluice.model.source import Retry
-from sluice.settings import load
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,11 +60,6 @@ def _split_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def task_runner() -> Any:
-    """Bounded threads: Prefect's default is as many as there are tasks, and memory goes with them."""
-    return ThreadPoolTaskRunner(max_workers=load().workers)
-
-
 def outcome(future: PrefectFuture[Any]) -> Any | SluiceError:
     """A future's value, or the Sluice error it ended in; a bug is raised."""
     future.wait()
@@ -88,16 +80,6 @@ def value(future: PrefectFuture[Any]) -> Any:
 def is_conflict(error: SluiceError) -> bool:
     """Another run did the same work at the same time: plan anew."""
     return error.code == "lake.conflict"
-
-
-def by_hand(flow: Callable[..., Any]) -> int:
-    """Runs a flow file as a script: arguments in the flow's order, the exit code by the error's disposition."""
-    try:
-        flow(*sys.argv[1:])
-    except SluiceError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        return error.exit_code
-    return 0
 
 
 def network(task_run_name: str, **options: Any) -> Callable[[Callable[P, R]], Task[P, R]]:

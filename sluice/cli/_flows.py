@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Callable
 from typing import Any
 
-from sluice.cli import _prefect, _show
+from sluice.cli import _show
 
 
 def call(flow: str, parameters: dict[str, Any], *, quiet: bool, verbose: bool) -> None:
-    """Calls `flows.<flow>` as plain Python; raises the SluiceError that the run ended in."""
-    _prefect.prepare(console=verbose)
-    _prefect.use_server()
+    """Calls `flows.<flow>` as plain Python; raises the SluiceError that the run ended in.
+
+    The server is asked for before: what stops there has stopped before there was a run.
+    """
     from importlib import import_module
 
     function: Callable[..., Any] = getattr(import_module(f"flows.{flow}"), flow)
@@ -21,5 +23,7 @@ def call(flow: str, parameters: dict[str, Any], *, quiet: bool, verbose: bool) -
             logging.getLogger(name).handlers = [
                 h for h in logging.getLogger(name).handlers if "Console" not in type(h).__name__
             ]
+    # Polars' own SIGINT handler lets the main thread sleep on while it waits for tasks: Ctrl-C would be without effect.
+    signal.siginterrupt(signal.SIGINT, True)
     with _show.progress(quiet=quiet or verbose):
         function(**parameters)

@@ -5,6 +5,7 @@ Without a server of its own every flow boots an ephemeral one, for 14 seconds ea
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -28,21 +29,27 @@ DEFAULTS = {
 STARTS_WITHIN = 180.0
 
 
-def prepare(*, console: bool = False) -> None:
-    """Settings that have to stand before Prefect is imported; what the user set wins."""
+def use_server(*, console: bool = False) -> str:
+    """The API to use: the one configured, or our own local server, started if need be and left running.
+
+    Sets what has to stand before Prefect is imported; what the user set wins. `console` shows Prefect's log.
+    """
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     if not console:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-
-
-def use_server() -> str:
-    """The API to use: the one configured, or our own local server, started if need be and left running."""
-    prepare()
     if url := os.environ.get("PREFECT_API_URL"):
+        if not _answers(url):
+            raise Transient(
+                "server.unreachable", "the Prefect server does not answer", f"PREFECT_API_URL={url}",
+                "Start it and run again; or unset PREFECT_API_URL, and a local server is started.",
+            )  # fmt: skip
         return url
-    known = running()
-    url = known["url"] if known else start()
+    home().mkdir(parents=True, exist_ok=True)
+    with (home() / "sluice-server.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two first runs at once: the second one waits for the first one's server
+        known = running()
+        url = known["url"] if known else start()
     os.environ["PREFECT_API_URL"] = url
     return url
 
@@ -64,7 +71,6 @@ def start() -> str:
     """Starts a server on loopback and waits until it answers."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}/api"
-    home().mkdir(parents=True, exist_ok=True)
     log = home() / "sluice-server.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -82,7 +88,7 @@ def start() -> str:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     raise Transient(
-        "source.unreachable", "the local Prefect server did not start", str(log),
+        "server.unreachable", "the local Prefect server did not start", str(log),
         "Read the end of that log; or point PREFECT_API_URL at a server that runs.",
     )  # fmt: skip
 
@@ -109,6 +115,17 @@ def is_healthy(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError, ValueError):
         return False
+
+
+def _answers(url: str) -> bool:
+    """Whether anybody is there: a server that asks for a password has answered."""
+    try:
+        urllib.request.urlopen(f"{url}/health", timeout=10).close()
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _note() -> Path:

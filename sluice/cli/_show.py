@@ -91,9 +91,9 @@ class _Progress(logging.Handler):
         self.moving = sys.stderr.isatty()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not getattr(record, "milestone", False):
+        if not getattr(record, "milestone", False) and record.levelno < logging.WARNING:
             return
-        line = f"  {time.monotonic() - self.started:6.1f}s  {record.getMessage()}"
+        line = f"  {time.monotonic() - self.started:6.1f}s  {record.getMessage().splitlines()[0]}"
         if self.moving:
             width = shutil.get_terminal_size().columns
             click.echo(f"\r\x1b[2K{line[: width - 1]}", nl=False, err=True)

@@ -14,7 +14,7 @@ def ingest(sources: tuple[str, ...], as_json: bool, verbose: bool) -> None:
 
     A source that fails stops only itself; the exit code is that of the gravest failure.
     """
-    from sluice.cli import _flows, _runs
+    from sluice.cli import _flows, _prefect, _runs
     from sluice.errors import SluiceError
     from sluice.settings import load
     from sluice.steps.workspace import Workspace, new_run
@@ -24,6 +24,7 @@ def ingest(sources: tuple[str, ...], as_json: bool, verbose: bool) -> None:
     for name in names:
         ws.catalog.source(name)
     run = new_run()
+    _prefect.use_server(console=verbose)
     failure: SluiceError | None = None
     try:
         _flows.call("ingest", {"sources": names, "run": run}, quiet=as_json, verbose=verbose)

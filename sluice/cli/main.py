@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ COMMANDS = {
     "server": "The local Prefect server that runs are shown in.",
     "doctor": "Versions, storage, server, clock: what is wrong and what to do.",
 }
+
+STOPPED = 130  # what a shell says of a command that Ctrl-C ended
 
 EXIT_CODES = """
 Exit codes: 0 done, 1 bug, 2 usage, 3 refused (readers keep the previous version), 4 transient, 5 broken source,
@@ -87,7 +90,7 @@ def call(args: list[str]) -> int:
         return error.exit_code
     except click.Abort:
         click.echo("Stopped.", err=True)
-        return 130
+        return STOPPED
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     return code if isinstance(code, int) else 0
@@ -95,7 +98,12 @@ def call(args: list[str]) -> int:
 
 def main() -> None:
     """The process's entry."""
-    sys.exit(call(sys.argv[1:]))
+    code = call(sys.argv[1:])
+    if code == STOPPED:  # threads may still be waiting for a source; Python would wait for them
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _show_error(error: SluiceError, *, as_json: bool) -> None:

@@ -23,7 +23,7 @@ def run(product: str, interval: str | None, no_ingest: bool, reason: str, as_jso
     Readers see each interval complete and audited, or its previous version. Running again publishes nothing new
     unless an input, the contract or the transform changed.
     """
-    from sluice.cli import _flows, _runs
+    from sluice.cli import _flows, _prefect, _runs
     from sluice.errors import SluiceError
     from sluice.settings import load
     from sluice.steps.demand import parse
@@ -40,6 +40,7 @@ def run(product: str, interval: str | None, no_ingest: bool, reason: str, as_jso
         "reason": reason,
         "run": name,
     }
+    _prefect.use_server(console=verbose)
     failure: SluiceError | None = None
     try:
         _flows.call("refresh", parameters, quiet=as_json, verbose=verbose)
