@@ -12,6 +12,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from sluice.errors import SluiceError
 from sluice.settings import load
+from tasks._limits import give_back_all
 
 
 class Threads(ThreadPoolTaskRunner[Any]):
@@ -21,6 +22,7 @@ class Threads(ThreadPoolTaskRunner[Any]):
         if exc_type is not None and not issubclass(exc_type, Exception) and self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._executor = None
+            give_back_all()
         super().__exit__(exc_type, exc_value, traceback)
 
 
