@@ -54,7 +54,8 @@ class Settings(BaseSettings):
     def storage_options(self) -> dict[str, str]:
         options = {k.lower(): v.get_secret_value() for k, v in self.storage.items()}
         if self.lake.startswith("s3://"):
-            options.setdefault("aws_conditional_put", "etag")
+            if "conditional_put" not in options:  # object_store takes either name, and refuses both
+                options.setdefault("aws_conditional_put", "etag")
             if options.get("aws_endpoint_url", "").startswith("http://"):
                 options.setdefault("aws_allow_http", "true")
         return options

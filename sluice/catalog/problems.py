@@ -180,6 +180,8 @@ def _under(schema: dict[str, Any], loc: tuple[int | str, ...]) -> dict[str, Any]
             found = branch.get("items") if isinstance(part, int) else branch.get("properties", {}).get(part)
             if found is None and isinstance(branch.get("additionalProperties"), dict):
                 found = branch["additionalProperties"]
+            if found is None and "patternProperties" in branch:  # a mapping whose keys have a form: columns, inputs
+                found = next(iter(branch["patternProperties"].values()))
             if found is not None:
                 here = _resolved(found, schema)
                 break

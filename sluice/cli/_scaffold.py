@@ -41,7 +41,7 @@ def product(catalog: Catalog, name: str, reads: list[str]) -> list[Path]:
     folder = catalog.root / "products" / name
     words = {
         "name": name,
-        "title": name.replace("_", " ").capitalize(),
+        "title": f"{name.replace('_', ' ').capitalize()} by day",
         "timezone": zone,
         "start": date.today().replace(day=1).isoformat(),
         "inputs": "\n".join(_input(catalog, each, moments[each] is not None) for each in reads),

@@ -41,10 +41,10 @@ class Lake:
         """The tables of a layer that exist."""
         if stage.is_local(self.root):
             return sorted(path.parent.name for path in Path(self.root).glob(f"{layer}/*/_delta_log"))
-        import obstore
-
-        listed = obstore.list_with_delimiter(stage.object_store(f"{self.root}/{layer}", self.storage))
-        return sorted(path.rsplit("/", 1)[-1] for path in listed["common_prefixes"])
+        try:
+            return sorted(stage.folders(f"{self.root}/{layer}", self.storage))
+        except OSError as error:
+            raise Transient("lake.unavailable", f"the lake cannot be listed: {error}", self.root) from error
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Table:
                 "lake.corrupt",
                 f"the newest log entry of {self} is empty: the machine stopped while it was written",
                 str(entry),
-                "Delete that entry: the commit it stood for was never confirmed, and the next run makes it again.",
+                "Move that entry aside: the commit it stood for was never confirmed, and the next run makes it again.",
             )
 
 

@@ -36,7 +36,8 @@ def demand(ws: Workspace, product: str, intervals: Sequence[Interval]) -> Demand
                 sources.setdefault(each.source, set()).update(spans)
                 continue
             upstream = ws.catalog.product(each.product or "").calendar
-            covering = {i for s in spans for i in upstream.between(upstream.holding(s.start).start, s.end)}
+            began = start_of(ws.catalog.product(each.product or ""))  # a lookback asks for nothing before that
+            covering = {i for s in spans for i in upstream.between(upstream.holding(max(s.start, began)).start, s.end)}
             wanted.setdefault(each.product or "", set()).update(covering)
     return Demand(
         products={name: sorted(wanted.get(name, ())) for name in order},
@@ -72,7 +73,7 @@ def parse(ws: Workspace, product: str, text: str | None) -> list[Interval]:
 def expected(contract: ProductContract, now: datetime, newest: int | None = None) -> list[Interval]:
     """The intervals that should exist by now: begun since the start, over, and past their cron tick."""
     calendar = contract.calendar
-    start = datetime.combine(contract.schedule.start, datetime.min.time(), calendar.zone).astimezone(UTC)
+    start = start_of(contract)
     if newest is not None:
         interval = calendar.holding(now)
         found: list[Interval] = []
@@ -82,6 +83,11 @@ def expected(contract: ProductContract, now: datetime, newest: int | None = None
             interval = calendar.before(interval)
         return sorted(found)
     return [i for i in calendar.between(start, now) if is_due(contract, i, now)]
+
+
+def start_of(contract: ProductContract) -> datetime:
+    """Midnight of the first day that the product speaks of."""
+    return datetime.combine(contract.schedule.start, datetime.min.time(), contract.calendar.zone).astimezone(UTC)
 
 
 def is_due(contract: ProductContract, interval: Interval, now: datetime) -> bool:

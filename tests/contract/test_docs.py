@@ -18,8 +18,6 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
 CODE = re.compile(r"`([^`\n]+)`")
 OURS = re.compile(r"(bench|catalog|deployments|docs|flows|infra|requirements|sluice|tasks|tests)/")
-# Runbooks were written with these in mind. A command leaves the set when it is built.
-TO_COME = {"apply", "backfill", "override", "plan", "rollback"}
 
 
 def _text(page: Path) -> str:
@@ -62,15 +60,9 @@ def test_every_command_that_a_page_names_is_there(page: Path) -> None:
     """A page that promises what is not built costs the trust that the product is about."""
     text = _text(page)
     named = re.findall(r"(?:`|^|\$ )sluice ([a-z]+)", text, re.M)
-    to_come = TO_COME if "runbooks" in page.parts else set()
-    assert set(named) - set(COMMANDS) - to_come == set()
+    assert set(named) - set(COMMANDS) == set()
     targets = set(re.findall(r"^([a-z]+):", _text(ROOT / "Makefile"), re.M))
     assert set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.M)) <= targets
-
-
-def test_what_is_built_is_no_longer_to_come() -> None:
-    """An exemption that outlives its reason hides the next mistake."""
-    assert TO_COME & set(COMMANDS) == set()
 
 
 def test_every_decision_is_listed_once_and_in_order() -> None:
