@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +24,9 @@ from sluice.model.facts import StagedFile
 STATS_COLUMNS = 32  # Delta's own default; wider tables carry statistics on their first columns
 _LONGEST_TEXT = 64  # longer texts are left out of min/max, as truncation would need care at both ends
 _EPOCH = datetime(1970, 1, 1)
+_OF_THE_CONNECTION = {
+    "allow_http", "allow_invalid_certificates", "connect_timeout", "proxy_url", "timeout", "user_agent",
+}  # fmt: skip
 # A value is part of a path: text that needs escaping there is read back as something else, or from nowhere.
 _PARTITION = re.compile(r"[0-9A-Za-z][0-9A-Za-z+_-]*")
 
@@ -124,15 +129,12 @@ def _write_local(target: Path, frame: pl.DataFrame) -> int:
 
 def _write_remote(uri: str, frame: pl.DataFrame, storage: dict[str, str]) -> int:
     import obstore
-    from obstore.exceptions import BaseError
 
     buffer = BytesIO()  # one staged chunk, so bounded by the split; the log needs its exact size
     frame.write_parquet(buffer, compression="zstd", compression_level=1)
     folder, _, name = uri.rpartition("/")
-    try:
+    with _outages():
         obstore.put(object_store(folder, storage), name, buffer.getvalue())
-    except BaseError as error:
-        raise OSError(str(error)) from error
     return buffer.tell()
 
 
@@ -141,10 +143,27 @@ def read_text(folder: str, name: str, storage: dict[str, str]) -> str:
     if is_local(folder):
         return (Path(folder) / name).read_text(encoding="utf-8")
     import obstore
+
+    with _outages():
+        return bytes(obstore.get(object_store(folder, storage), name).bytes()).decode()
+
+
+def folders(uri: str, storage: dict[str, str]) -> list[str]:
+    """The names of the folders below a place in an object store."""
+    import obstore
+
+    with _outages():
+        listed = obstore.list_with_delimiter(object_store(uri, storage))
+    return [path.rsplit("/", 1)[-1] for path in listed["common_prefixes"]]
+
+
+@contextmanager
+def _outages() -> Iterator[None]:
+    """What an object store answers, as a disk would say it: FileNotFoundError or OSError."""
     from obstore.exceptions import BaseError, NotFoundError
 
     try:
-        return bytes(obstore.get(object_store(folder, storage), name).bytes()).decode()
+        yield
     except NotFoundError as error:
         raise FileNotFoundError(str(error)) from error
     except BaseError as error:
@@ -155,7 +174,10 @@ def object_store(uri: str, storage: dict[str, str]) -> Any:
     """The folder `uri` of an object store, with the same option names as Delta's and Polars'."""
     from obstore.store import from_url
 
-    return from_url(uri, config=storage)  # type: ignore[call-overload]
+    # Delta and Polars take all options in one; obstore panics when it meets one of the connection among the store's.
+    client = {n: v for k, v in storage.items() if (n := k.removeprefix("aws_")) in _OF_THE_CONNECTION}
+    store = {k: v for k, v in storage.items() if k.removeprefix("aws_") not in _OF_THE_CONNECTION}
+    return from_url(uri, config=store, client_options=client)  # type: ignore[call-overload]
 
 
 def sync_folder(folder: Path) -> None:
