@@ -160,9 +160,10 @@ def _known_keys(schema: dict[str, Any], loc: tuple[int | str, ...]) -> list[str]
 
 
 def _description(schema: dict[str, Any], loc: tuple[int | str, ...]) -> str:
-    here = _under(schema, tuple(part for part in loc if part != "[key]"))
-    if loc[-1] == "[key]":
-        here = here.get("propertyNames", {})
+    if loc[-1] == "[key]":  # … columns.OrderId.[key]: what a key of `columns` has to be
+        here = _under(schema, loc[:-2]).get("propertyNames", {})
+    else:
+        here = _under(schema, loc)
     description, pattern = here.get("description"), here.get("pattern")
     return str(description or pattern)
 
