@@ -9,7 +9,8 @@ is the latest now.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -35,18 +36,8 @@ def closed(
             break
         days = days | elsewhere
     together: list[set[str]] = []
-    if len(days) > 1:
-        shared = (
-            _keys(contract, bronze, days)
-            .group_by(contract.key)
-            .agg(pl.col("_event_on").unique())
-            .filter(pl.col("_event_on").list.len() > 1)
-            .select(pl.col("_event_on").list.sort())
-            .unique()
-            .collect(engine="streaming")
-        )
-        for (group,) in shared.iter_rows():
-            together = _joined(together, {day.isoformat() for day in group})
+    for (group,) in _shared(contract, _keys(contract, bronze, days)) if len(days) > 1 else ():
+        together = _joined(together, {day.isoformat() for day in group})
     return days, together
 
 
@@ -116,6 +107,26 @@ def _typed(
     rows = table.scan(files)
     keys = [cast.typed(k, contract.columns[k], table.schema[k], contract.timezone) for k in contract.key]
     return (rows if where is None else rows.filter(where)).select(*keys, "_event_on").drop_nulls()
+
+
+def _shared(contract: SourceContract, keys: pl.LazyFrame) -> Iterator[tuple[list[date]]]:
+    """The sets of days that have a key in common. Repeated keys are looked for by their hashes first: grouping the
+    six million keys of a first landing took a fifth of refining, and twice its memory."""
+    hashed = pl.struct(contract.key).hash()
+    hashes = keys.select(hash=hashed).collect(engine="streaming")["hash"].sort()
+    repeated = hashes.filter(hashes == hashes.shift(1)).unique()
+    if not repeated.len():
+        return iter(())
+    return (
+        keys.filter(hashed.is_in(repeated.implode()))
+        .group_by(contract.key)
+        .agg(pl.col("_event_on").unique().sort())
+        .filter(pl.col("_event_on").list.len() > 1)
+        .select("_event_on")
+        .unique()
+        .collect()
+        .iter_rows()
+    )
 
 
 def _elsewhere(contract: SourceContract, table: Snapshot, keys: pl.LazyFrame, days: set[str]) -> set[str]:

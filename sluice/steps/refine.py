@@ -106,9 +106,10 @@ def refine_days(ws: Workspace, plan: Refining, days: Sequence[str]) -> RefinedDa
     frames = {"silver": sieved.silver, "quarantine": sieved.quarantine}
     staged: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for layer, frame in frames.items():
-        by_day = landing.pieces(frame, PARTITION)
+        names = naming.contents(frame.drop("_landed_at", "_batch", "_contract"), PARTITION)
+        bodies = landing.pieces(frame, PARTITION)
         staged[layer] = {
-            day: _stage(tables[layer], by_day[day], day, plan.run) if day in by_day else []
+            day: [_stage(tables[layer], bodies[day], names[day], day, plan.run)] if day in bodies else []
             for day in days
             if layer == "quarantine" or day not in refused
         }
@@ -125,7 +126,8 @@ def refine_days(ws: Workspace, plan: Refining, days: Sequence[str]) -> RefinedDa
 
 
 def commit_refining(ws: Workspace, plan: Refining, parts: Sequence[RefinedDays]) -> Refined:
-    """Replaces the partitions whose rows changed; quarantine first, so that no row is ever in neither table."""
+    """Replaces the partitions whose rows changed: quarantine first, so that a rejected row has its reason before it is
+    gone from silver. A crash between the two is made good by the next run, as bronze has every row."""
     if plan.bronze_version is None:
         return Refined(plan.source, None)
     counts = {day: c for part in parts for day, c in part.counts.items()}
@@ -175,9 +177,7 @@ def _grouped(bronze: Snapshot, days: list[str], together: list[set[str]], budget
     files = moved.files_touching(bronze, low, high)
     if sum(f.rows for f in files) <= budget:
         return (tuple(days),)
-    heights = dict(
-        bronze.scan(files).group_by(pl.col(PARTITION).cast(pl.String)).len().collect(engine="streaming").iter_rows()
-    )
+    heights = _heights(bronze.scan(files))
     leader = {day: min(group) for group in together for day in group}
     groups: list[list[str]] = []
     at: dict[str, int] = {}
@@ -195,16 +195,18 @@ def _grouped(bronze: Snapshot, days: list[str], together: list[set[str]], budget
     return tuple(tuple(g) for g in groups)
 
 
+def _heights(rows: pl.LazyFrame) -> dict[str, int]:
+    """Rows by day."""
+    return {str(day): rows for day, rows in rows.group_by(PARTITION).len().collect(engine="streaming").iter_rows()}
+
+
 def _counts(sieved: Sieved, days: Sequence[str]) -> dict[str, dict[str, int]]:
     frames = {
         "silver": sieved.silver, "quarantined": sieved.quarantine, "superseded": sieved.superseded,
         "files": sieved.files,
     }  # fmt: skip
-    tally = {
-        name: dict(frame.group_by(pl.col(PARTITION).cast(pl.String)).len().iter_rows())
-        for name, frame in frames.items()
-    }
-    counts = {day: {name: int(tally[name].get(day, 0)) for name in frames} for day in days}
+    tally = {name: _heights(frame.lazy()) for name, frame in frames.items()}
+    counts = {day: {name: tally[name].get(day, 0) for name in frames} for day in days}
     return {day: {"in": c["silver"] + c["quarantined"] + c["superseded"], **c} for day, c in counts.items()}
 
 
@@ -257,9 +259,8 @@ def _dragged_along(
     return dragged
 
 
-def _stage(table: Table, body: pl.DataFrame, day: str, run: str) -> list[dict[str, Any]]:
-    name = naming.file_name(naming.content(body.drop("_landed_at", "_batch", "_contract")), run, 0, day)
-    return [table.write(body, name, {PARTITION: day}).as_dict()]
+def _stage(table: Table, body: pl.DataFrame, content: str, day: str, run: str) -> dict[str, Any]:
+    return table.write(body, naming.file_name(content, run, 0, day), {PARTITION: day}).as_dict()
 
 
 def _replace(
