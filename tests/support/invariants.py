@@ -93,6 +93,7 @@ class Log:
                 [pl.lit(value).alias(name) for name, value in file.partition.items()]
             )
             for path, file in files.items()
+            if (self.folder / path).exists()
         ]
         return pl.concat(frames, how="diagonal") if frames else pl.DataFrame()
 
@@ -160,7 +161,7 @@ def _conserved(bronze: Log, logs: dict[Path, Log], name: str, key: str | None) -
         if landed:
             yield f"I8 {bronze.name} has rows, and silver was never made"
         return
-    refinings = list(silver.facts())
+    refinings = [(version, facts) for version, facts in silver.facts() if facts["kind"] == "refine"]
     if landed and (not refinings or refinings[-1][1]["bronze_version"] < max(landed)):
         yield f"I8 {silver.name} does not stand on {bronze.name}'s newest rows"
         return
