@@ -3,8 +3,8 @@
 A slot is taken per plan and per split, never finer: it costs about 0.1 CPU seconds on both sides together.
 
 Prefect's own `concurrency()` is not used: its SQLite answers 503 to whoever writes while another writes, and that
-client then sleeps two seconds and more, several times a run: an ingestion of four sources with nothing new took ten seconds
-instead of one. Here the same requests are made one at a time within a process, and again after a moment.
+client then sleeps two seconds and more, several times a run: an ingestion of four sources with nothing new took ten
+seconds instead of one. Here the same requests are made one at a time within a process, and again after a moment.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ import yaml
 
 from catalog.world import story
 from catalog.world.world import World
+from tests.e2e.apis import Online, online_at
+from tests.support.api import Api
 from tests.support.prefect import Server, prefect_server
 from tests.support.repository import ROOT
 from tests.support.site import Site, open_folder
@@ -30,9 +32,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def shop() -> Iterator[World]:
     """Two days without a fault. Whoever changes something puts it back."""
-    with open_folder("sluice-world-") as folder:
-        with World.start(folder, days=[story.FIRST, story.SECOND], orders_per_day=200) as world:
-            yield world
+    days = [story.FIRST, story.SECOND]
+    with open_folder("sluice-world-") as folder, World.start(folder, days=days, orders_per_day=200) as world:
+        yield world
 
 
 @pytest.fixture
@@ -56,3 +58,9 @@ def with_contract(site: Site) -> Callable[..., Site]:
         return site
 
     return change
+
+
+@pytest.fixture
+def online(shop: World, with_contract: Callable[..., Site]) -> Iterator[Online]:
+    with Api() as api:
+        yield online_at(api, shop, with_contract)

@@ -2,88 +2,45 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Callable, Iterator
-from math import ceil
 from typing import Any
 
-import pytest
-
 from catalog.world.world import World
-from tests.support.api import Api, Fault, Handler, status
+from tests.e2e.apis import QUICK, Online, on_page
+from tests.support.api import status
 from tests.support.prefect import Server
 from tests.support.site import Site, exported
 
-QUICK = {"attempts": 4, "first": "50ms", "cap": "200ms"}
-PAGES = 4
 
-
-@pytest.fixture
-def api(shop: World) -> Iterator[Api]:
-    """The shop's orders behind a server that can be told how to fail."""
-    with Api() as api:
-        api.records = json.loads(shop.shop.page(None, 1, 1000)[1])
-        yield api
-
-
-@pytest.fixture
-def online(with_contract: Callable[..., Site], api: Api) -> Site:
-    """TuranMart whose online orders come from that server, in splits of one page each."""
-    site = with_contract(
-        "online_orders", path="/page", records="data.items", auth=None, retry=QUICK, splits={"pages": 1},
-        limits={"concurrency": 4}, paging={"type": "page", "size": ceil(len(api.records) / PAGES), "total": "meta.total"},
-    )  # fmt: skip
-    site.environment["SLUICE_CONNECTIONS__SHOP_API"] = api.url
-    return site
-
-
-def pages(api: Api) -> Counter[str]:
-    return Counter(request.query["page"] for request in api.requests)
-
-
-def on_page(number: int, fault: Fault) -> Fault:
-    """A fault that only one page has."""
-
-    def reply(handler: Handler, body: bytes) -> None:
-        if f"page={number}&" in f"{handler.path}&":
-            fault(handler, body)
-        else:
-            handler.send(200, body)
-
-    return reply
-
-
-def test_an_outage_of_two_answers_is_sat_out(online: Site, api: Api) -> None:
+def test_an_outage_of_two_answers_is_sat_out(online: Online) -> None:
     """Most outages last seconds: nobody should hear of them, and nobody should ask more often than needed."""
-    api.then(status(503), status(503))
-    result = online.sluice("ingest", "online_orders", "--json")
+    online.api.then(status(503), status(503))
+    result = online.site.sluice("ingest", "online_orders", "--json")
     assert result.code == 0
     (source,) = result.facts["sources"]
-    assert source["landed"] == len(api.records)
-    assert pages(api)["1"] == 2 + 1 + 1  # two refusals and an answer while planning, then the page itself
-    assert all(count == 1 for page, count in pages(api).items() if page != "1")
+    assert source["landed"] == len(online.api.records)
+    assert online.pages()["1"] == 2 + 1 + 1  # two refusals and an answer while planning, then the page itself
+    assert all(count == 1 for page, count in online.pages().items() if page != "1")
 
 
-def test_an_outage_that_stays_is_asked_as_often_as_the_contract_says(online: Site, api: Api) -> None:
+def test_an_outage_that_stays_is_asked_as_often_as_the_contract_says(online: Online) -> None:
     """Retries in two places multiply: a permanent refusal was once asked for 5,363 times."""
-    api.every = status(503)
-    result = online.sluice("ingest", "online_orders")
+    online.api.every = status(503)
+    result = online.site.sluice("ingest", "online_orders")
     assert result.code == 4
     assert "source.unreachable: answered 503" in result.err
-    assert len(api.requests) == QUICK["attempts"]
+    assert len(online.api.requests) == QUICK["attempts"]
 
 
-def test_a_wrong_password_is_not_tried_twice_and_the_product_goes_out_without_the_shop(online: Site, api: Api) -> None:
+def test_a_wrong_password_is_not_tried_twice_and_the_product_goes_out_without_the_shop(online: Online) -> None:
     """An optional source must not hold the day back; a lock-out after many wrong passwords would."""
-    api.every = status(401)
-    result = online.sluice("run", "daily_sales", "--for", "2026-05-01", "--json")
+    online.api.every = status(401)
+    result = online.site.sluice("run", "daily_sales", "--for", "2026-05-01", "--json")
     assert result.code == 0
     (interval,) = result.facts["intervals"]
     assert interval["outcome"] == "degraded"
     assert any("without online_orders" in caveat for caveat in interval["caveats"])
-    assert len(api.requests) == 1
-    (attempt,) = online.rows("attempts", "online_orders").to_dicts()
+    assert len(online.api.requests) == 1
+    (attempt,) = online.site.rows("attempts", "online_orders").to_dicts()
     assert (attempt["code"], attempt["disposition"]) == ("source.unauthorised", "broken")
 
 
@@ -112,23 +69,21 @@ def test_a_required_source_without_a_promised_column_stops_the_product_and_nothi
         assert site.rows("attempts", subject)["code"].to_list() == ["contract.missing_column"]
 
 
-def test_a_flow_run_tried_again_does_not_read_its_finished_splits_again(
-    online: Site, api: Api, prefect_server: Server
-) -> None:
+def test_a_flow_run_tried_again_does_not_read_its_finished_splits_again(online: Online, prefect_server: Server) -> None:
     """Page 3 of 4 fails for good: tried again, only page 3 is read; another flow run reads everything afresh."""
-    api.every = on_page(3, status(400))
-    flow_run = run_again(online, None)
-    assert pages(api) == {"1": 2, "2": 1, "3": 1, "4": 1}
-    api.requests.clear()
-    api.every = None
-    assert run_again(online, flow_run).state.is_completed()
-    assert pages(api) == {"1": 1, "3": 1}  # page 1 for the plan
-    assert online.rows("silver", "online_orders").height == len(api.records)
-    api.requests.clear()
-    online.environment["SLUICE_LAKE"] += "-other"
-    assert run_again(online, None).state.is_completed()
-    assert pages(api) == {"1": 2, "2": 1, "3": 1, "4": 1}
-    assert online.rows("silver", "online_orders").height == len(api.records)
+    online.api.every = on_page(3, status(400))
+    flow_run = run_again(online.site, None)
+    assert online.pages() == {"1": 2, "2": 1, "3": 1, "4": 1}
+    online.api.requests.clear()
+    online.api.every = None
+    assert run_again(online.site, flow_run).state.is_completed()
+    assert online.pages() == {"1": 1, "3": 1}  # page 1 for the plan
+    assert online.site.rows("silver", "online_orders").height == len(online.api.records)
+    online.api.requests.clear()
+    online.site.environment["SLUICE_LAKE"] += "-other"
+    assert run_again(online.site, None).state.is_completed()
+    assert online.pages() == {"1": 2, "2": 1, "3": 1, "4": 1}
+    assert online.site.rows("silver", "online_orders").height == len(online.api.records)
 
 
 def run_again(site: Site, flow_run: Any) -> Any:

@@ -28,14 +28,17 @@ class Server:
     def environment(self) -> dict[str, str]:
         return {**_prefect.DEFAULTS, "PREFECT_HOME": str(self.home), "PREFECT_API_URL": self.url}
 
-    def flow_run(self, run: str) -> Any:
-        """The flow run that was given this name of a run as its parameter."""
+    def flow_runs(self) -> list[Any]:
+        """Newest first."""
         from prefect.client.orchestration import get_client
         from prefect.client.schemas.sorting import FlowRunSort
 
         with get_client(sync_client=True) as client:
-            runs = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=200)
-        return next(each for each in runs if each.parameters.get("run") == run)
+            return list(client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=200))
+
+    def flow_run(self, run: str) -> Any:
+        """The flow run that was given this name of a run as its parameter."""
+        return next(each for each in self.flow_runs() if each.parameters.get("run") == run)
 
     def artifact_of(self, run: Any, key: str) -> str:
         """What a flow run left under that key, as the UI shows it: markdown."""

@@ -1,4 +1,4 @@
-"""A place to run `sluice` in: a lake of its own, a world or other sources, and the command line in or out of process."""
+"""A place to run `sluice` in: a lake of its own, sources, and the command line in this process or in others."""
 
 from __future__ import annotations
 
