@@ -109,3 +109,12 @@ def test_a_file_name_gives_its_content_and_its_unit_back() -> None:
     assert naming.unit_of(path) == naming.digest("till.csv")
     assert naming.unit_of(naming.file_name("c0ffee", "run", 0)) == "none"
     assert path.rsplit("/", 1)[-1].split("-")[0] == "c0ffee"
+
+
+@settings(deadline=None)
+@given(rows)
+def test_the_contents_of_many_days_are_those_of_each_day_alone(values: list[tuple[int, str | None]]) -> None:
+    """Days are named in one pass; a name that differs from the day's own would publish every unchanged day again."""
+    whole = frame(values)
+    alone = {str(n): naming.content(whole.filter(pl.col("n") == n).drop("n")) for n in whole["n"].unique()}
+    assert naming.contents(whole, "n") == alone

@@ -147,6 +147,13 @@ def test_a_tie_goes_to_the_row_that_landed_last_then_to_the_later_line() -> None
     assert sieved.superseded.height == 3
 
 
+def test_a_tie_between_two_files_goes_by_their_names_and_not_by_which_is_read_first() -> None:
+    """Bronze's files are read in the order of its log, which a checkpoint changes: silver flipped with it."""
+    rows = [row("1", "1", "1.00", _origin="till_b.csv"), row("1", "1", "2.00", _origin="till_a.csv")]
+    for each in (rows, rows[::-1]):
+        assert [str(a) for a in sieve(bronze(*each), contract()).silver["amount"]] == ["1.00"]
+
+
 def test_a_bad_correction_rejects_the_row_and_says_why() -> None:
     """The till meant to change the sale; publishing the old amount would be a guess."""
     sieved = sieve(bronze(row("1", "1", "5.00"), row("1", "2", "-5.00"), row("2", "1", "x")), contract())

@@ -186,6 +186,20 @@ def test_days_are_found_in_tables_wider_than_deltas_statistics(tmp_path: Path) -
     assert sound(shop)
 
 
+def test_a_table_that_is_wide_from_its_first_file_knows_the_days_of_a_replaced_one(tmp_path: Path) -> None:
+    """There the statistics of our columns were nowhere at all, and a changed file stopped the source."""
+    shop = Shop(tmp_path)
+    wide = {f"extra_{n}": "x" for n in range(40)}
+    shop.drop("till.csv", {**sale(1, "2026-05-04T12:00:00"), **wide})
+    shop.ingest()
+    shop.drop("till.csv", {**sale(1, "2026-05-05T12:00:00"), **wide})
+    landed, refined = shop.ingest()
+    assert landed.dates == {"2026-05-04": 0, "2026-05-05": 1}
+    assert refined.changed == ("2026-05-04", "2026-05-05")
+    assert shop.silver() == {1: ("2026-05-05", "10.00")}
+    assert sound(shop)
+
+
 def test_a_file_that_cannot_be_read_is_quarantined_by_name_and_the_others_land(shop: Shop) -> None:
     """One bad upload must not stop the other thirty tills."""
     shop.drop("good.csv", *day_of_sales("2026-05-04", [1]))
