@@ -187,9 +187,8 @@ def _event_day(frame: pl.DataFrame, contract: SourceContract) -> pl.Expr:
     value = _instant(frame, contract.event_time, contract) if contract.event_time else None
     if value is None or contract.event_time is None:
         return pl.lit(None, pl.Date)
-    if contract.columns[contract.event_time].parsed.name == "date":
-        return value
-    day = value.dt.convert_time_zone(contract.timezone).dt.date()
+    is_date = contract.columns[contract.event_time].parsed.name == "date"
+    day = value if is_date else value.dt.convert_time_zone(contract.timezone).dt.date()
     return pl.when(day.is_between(date.min, date.max)).then(day)
 
 

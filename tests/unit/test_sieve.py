@@ -257,6 +257,16 @@ def test_a_day_that_no_calendar_has_is_no_day() -> None:
     assert frame["_event_on"].to_list() == [date(2026, 5, 1)] * 2
 
 
+def test_a_typed_day_that_no_calendar_has_is_no_day_either() -> None:
+    """Parquet files bring days of their own; one of the year 12026 is no partition."""
+    source = contract(
+        event_time="on", latest_by=None, columns={"id": {"type": "int64"}, "on": {"type": "date"}}, format="parquet"
+    )
+    rows = pl.DataFrame({"id": [1, 2], "on": [20574, 3_672_000]}, schema={"id": pl.Int64, "on": pl.Int32})
+    frame, _ = conform(rows.with_columns(pl.col("on").cast(pl.Date)), source, "batch", LANDED)
+    assert frame["_event_on"].to_list() == [date(2026, 5, 1)] * 2
+
+
 def test_nothing_comes_of_nothing() -> None:
     """A day whose file was replaced by an empty one."""
     sieved = sieve(bronze(), contract({"id": "U1", "on_fail": "keep_latest", **TWINS}))
