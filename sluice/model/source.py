@@ -129,6 +129,8 @@ class SourceBase(Contract):
             cursor = self.columns[self.position.column].parsed.name
             if not (cursor.startswith("int") or cursor in ("date", "timestamp")):
                 raise ValueError(f"position.column {self.position.column!r} must be an integer, a date or a timestamp")
+        if isinstance(self.position, Cursor) and self.key and not self.event_time:
+            raise ValueError("position mode cursor with a key needs event_time: it says in which day the key stands")
         if isinstance(self.position, ByInterval) and not self.event_time:
             raise ValueError("position mode interval needs event_time")
         ids = [rule.id for rule in self.rules]

@@ -205,7 +205,7 @@ def _judge_inputs(
         error: SluiceError | None = failed.get(each.source or "")
         if error is None and reading.refused:
             error = Broken("input.refused", f"{name} for {interval}: {reading.refused}", reading.table)
-        if error is None and reading.rows == 0 and not (each.required and _complete(ws, each.source, interval)):
+        if error is None and reading.rows == 0 and not _complete(ws, each.source, interval):
             error = Late("input.missing", f"{name} has no rows for {interval}", reading.table,
                          f"Look at `sluice ingest {each.source or each.product}`; then run again.")  # fmt: skip
         if error is None:
