@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -91,12 +92,13 @@ def plan(
     pinned = Pinned(ws, contract)
     gold = ws.gold(product).snapshot()
     standing = newest(ws, product, [i.label for i in intervals], gold)
-    code = ws.catalog.code_hash(product)
+    code, hashed = ws.catalog.code_hash(product), contract.hash
+    reached = {each.source: _reached(ws, each.source) for each in contract.inputs.values() if each.source}
     plans = []
     for interval in intervals:
         readings = {name: pinned.reading(name, interval) for name in contract.inputs}
-        fingerprint = naming.digest(contract.hash, code, *(f"{n}={r.content}" for n, r in sorted(readings.items())))
-        error, caveats = _judge_inputs(ws, contract, interval, readings, failed or {})
+        fingerprint = naming.digest(hashed, code, *(f"{n}={r.content}" for n, r in sorted(readings.items())))
+        error, caveats = _judge_inputs(contract, interval, readings, reached, failed or {})
         before = standing.get(interval.label)
         same = before is not None and before.facts.get("fingerprint") == fingerprint
         same = same and before is not None and tuple(before.facts.get("input_caveats", ())) == tuple(caveats)
@@ -124,7 +126,7 @@ def plan(
         chunks=chunks,
         path=path,
         rows=sum(r["rows"] for p in todo for r in p.inputs.values()),
-        contract=contract.hash,
+        contract=hashed,
         contract_version=contract.version,
         code=code,
     )
@@ -134,7 +136,8 @@ def build(ws: Workspace, plan: BuildPlan, labels: Sequence[str]) -> Candidate:
     """Runs the transform over these intervals at once and stages one file an interval."""
     contract = ws.catalog.product(plan.product)
     pinned = Pinned(ws, contract, plan.versions)
-    intervals = [p.interval for p in plan.each() if p.label in labels]
+    wanted = set(labels)
+    intervals = [p.interval for p in plan.each() if p.label in wanted]
     frames = {name: _own_columns_dropped(pinned.frame(name, intervals)) for name in contract.inputs}
     made = _run(ws, contract, frames, streaming=plan.path == "streaming")
     made = conformed(made, contract, str(ws.catalog.path_of(plan.product)))
@@ -142,9 +145,10 @@ def build(ws: Workspace, plan: BuildPlan, labels: Sequence[str]) -> Candidate:
     inside = made.filter(pl.col(PARTITION).is_in(list(labels)))
     files: dict[str, list[dict[str, Any]]] = {label: [] for label in labels}
     rows = dict.fromkeys(labels, 0)
+    contents = naming.contents(inside, PARTITION)
     for label, body in landing.pieces(inside.sort(PARTITION, *contract.output.key), PARTITION).items():
         rows[label] = body.height
-        name = naming.file_name(naming.content(body), plan.run, 0, label)
+        name = naming.file_name(contents[label], plan.run, 0, label)
         files[label].append(ws.gold(plan.product).write(body, name, {PARTITION: label}).as_dict())
     failpoints.reach("build.staged")
     say("%s: built %s, %s", plan.product, _span(labels), count(sum(rows.values()), "row"))
@@ -192,10 +196,10 @@ def _lost(before: pl.Series, after: pl.Series) -> bool:
 
 
 def _judge_inputs(
-    ws: Workspace,
     contract: ProductContract,
     interval: Interval,
     readings: Mapping[str, Reading],
+    reached: Mapping[str, datetime | None],
     failed: Mapping[str, SluiceError],
 ) -> tuple[SluiceError | None, list[str]]:
     """The error that stops the interval, if any, and what readers have to be told."""
@@ -205,7 +209,8 @@ def _judge_inputs(
         error: SluiceError | None = failed.get(each.source or "")
         if error is None and reading.refused:
             error = Broken("input.refused", f"{name} for {interval}: {reading.refused}", reading.table)
-        if error is None and reading.rows == 0 and not _complete(ws, each.source, interval):
+        read_to = reached.get(each.source or "")
+        if error is None and reading.rows == 0 and not (read_to and read_to >= interval.end):
             error = Late("input.missing", f"{name} has no rows for {interval}", reading.table,
                          f"Look at `sluice ingest {each.source or each.product}`; then run again.")  # fmt: skip
         if error is None:
@@ -216,14 +221,17 @@ def _judge_inputs(
     return None, caveats
 
 
-def _complete(ws: Workspace, source: str | None, interval: Interval) -> bool:
-    """Whether the source was read past the interval's end: then no rows means that there are none."""
-    if source is None or ws.catalog.source(source).position.mode not in ("cursor", "interval"):
-        return False
+def _reached(ws: Workspace, source: str) -> datetime | None:
+    """How far into its time the source was read: where that is past an interval's end, no rows means that there are
+    none. A date counts as its midnight, as more of its day may come."""
+    contract = ws.catalog.source(source)
+    if contract.position.mode not in ("cursor", "interval"):
+        return None
     position = position_of(ws.bronze(source).snapshot())
     if position is None or position.value is None or position.value.lstrip("-").isdigit():
-        return False
-    return datetime.fromisoformat(position.value) >= interval.end
+        return None
+    instant = datetime.fromisoformat(position.value)
+    return instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(contract.timezone))
 
 
 def _standing(publication: Any) -> dict[str, Any] | None:
