@@ -160,10 +160,8 @@ def _known_keys(schema: dict[str, Any], loc: tuple[int | str, ...]) -> list[str]
 
 
 def _description(schema: dict[str, Any], loc: tuple[int | str, ...]) -> str:
-    if loc[-1] == "[key]":  # … columns.OrderId.[key]: what a key of `columns` has to be
-        here = _under(schema, loc[:-2]).get("propertyNames", {})
-    else:
-        here = _under(schema, loc)
+    is_key = loc[-1] == "[key]"  # … columns.OrderId.[key]: what a key of `columns` has to be
+    here = _under(schema, loc[:-2]).get("propertyNames", {}) if is_key else _under(schema, loc)
     description, pattern = here.get("description"), here.get("pattern")
     return str(description or pattern)
 
