@@ -1,0 +1,107 @@
+"""What a piece of work costs: CPU seconds of the process and the most memory it held, stage by stage.
+
+CPU and not wall time is the evidence: the machines this runs on are small and shared. A server that the work talks to
+is another process and does not count.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Cost:
+    """One stage, or the whole."""
+
+    cpu: float  # seconds, user and system
+    wall: float
+    peak_mb: float
+    rows: int = 0
+
+
+@dataclass
+class Report:
+    """What a measured process hands back."""
+
+    stages: dict[str, Cost] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    whole: Cost | None = None  # imports and the interpreter's start are part of it
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Cost]:
+        """Adds up over several uses of one name."""
+        _forget_peak()
+        cost = Cost(0, 0, 0)
+        cpu, wall = _cpu(), time.monotonic()
+        yield cost
+        before = self.stages.setdefault(name, Cost(0, 0, 0))
+        before.cpu += _cpu() - cpu
+        before.wall += time.monotonic() - wall
+        before.peak_mb = max(before.peak_mb, _peak_mb())
+        before.rows += cost.rows
+
+    def hand_back(self) -> None:
+        """On the last line of standard output, where `run` looks for it."""
+        print(json.dumps(asdict(self), default=str))
+
+
+def run(module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Report:
+    """`python -m module …` in a process of its own."""
+    command = [sys.executable, "-m", module, *arguments]
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
+    wall, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} stopped with {done.returncode}:\n{done.stdout[-4000:]}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    stages = {name: Cost(**cost) for name, cost in found["stages"].items()}
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    whole = Cost(cpu, wall, max((c.peak_mb for c in stages.values()), default=0), sum(c.rows for c in stages.values()))
+    return Report(stages, found["facts"], whole)
+
+
+def machine() -> dict[str, Any]:
+    """What a reader has to know of where the figures are from."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {"cores": os.cpu_count(), "memory_gb": round(memory), "python": sys.version.split()[0], "cpu": _model()}
+
+
+def _model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return "unknown"
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _peak_mb() -> float:
+    """Not ru_maxrss where there is better: a child begins with the peak of the process that started it."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        unit = 2**20 if sys.platform == "darwin" else 2**10
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+def _forget_peak() -> None:
+    """Linux can begin the peak anew, so that each stage has its own."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
