@@ -43,6 +43,14 @@ class Settings(BaseSettings):
     )
     actor: str = Field("", description="Who runs this; stands in every commit. Empty: the operating-system user.")
 
+    @field_validator("lake")
+    @classmethod
+    def _plain_folder(cls, value: str) -> str:
+        # Polars takes env=prod in a path for a partition, and delta-rs takes p%20q for `p q`: both read other tables.
+        if found := [sign for sign in "=%" if sign in value]:
+            raise ValueError(f"the lake's path has a {found[0]!r} in it, which its readers take for something else")
+        return value
+
     @field_validator("storage")
     @classmethod
     def _no_unsafe_rename(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:

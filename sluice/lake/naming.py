@@ -10,8 +10,11 @@ do not depend on row order.
 from __future__ import annotations
 
 import hashlib
+import re
 
 import polars as pl
+
+_OURS = re.compile(r"(.*/)?[0-9a-f]{16}-([0-9a-f]{16}|none)-\d{4,}-[^/]+\.parquet")
 
 
 def digest(*parts: str) -> str:
@@ -48,6 +51,11 @@ def _hashes(frame: pl.DataFrame) -> pl.DataFrame:
 
 def file_name(content: str, run: str, sequence: int, unit: str | None = None) -> str:
     return f"{content}-{digest(unit) if unit else 'none'}-{sequence:04}-{run}"
+
+
+def is_ours(path: str) -> bool:
+    """Whether a run of ours gave the name. Compactions and appends of other tools have names of their own."""
+    return _OURS.fullmatch(path) is not None
 
 
 def unit_of(path: str) -> str:

@@ -83,7 +83,7 @@ def _bounds(values: pl.Series) -> tuple[Any, Any]:
     """The lowest and highest value as Delta writes them; None where there is none, or none that readers understand."""
     kind = values.dtype
     if isinstance(kind, pl.Date | pl.Datetime):
-        ends = values.to_physical()
+        ends = values.cast(pl.Int64)  # `to_physical` would be planned as a query
         return _written(ends.min(), kind), _written(ends.max(), kind)
     if not (kind.is_numeric() or isinstance(kind, pl.String)):
         return None, None
@@ -115,7 +115,10 @@ def _write_local(target: Path, frame: pl.DataFrame) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        frame.write_parquet(temporary, **_PARQUET)
+        try:
+            frame.write_parquet(temporary, **_PARQUET)
+        except pl.exceptions.ComputeError as error:  # so Polars says that the disk is full
+            raise OSError(str(error)) from error
         with temporary.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(-4, os.SEEK_END)

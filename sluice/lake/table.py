@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from sluice.errors import Broken, Transient
-from sluice.lake import stage
+from sluice.lake import naming, stage
 from sluice.model.facts import StagedFile
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Table:
         return pl.scan_parquet(
             [f"{self.uri}/{path}" for path in paths],
             schema=pl.Schema({n: t for n, t in schema.items() if n != partition}),
+            glob=False,  # a folder may be called lake[1]
             missing_columns="insert",
             hive_partitioning=partition is not None,
             hive_schema={partition: schema[partition]} if partition else None,
@@ -188,7 +189,39 @@ class Snapshot:
     def scan(self, files: list[ActiveFile] | None = None) -> pl.LazyFrame:
         """The rows of the given files, or of the whole table."""
         chosen = self.files() if files is None else files
+        self._refuse_damaged(chosen)
         return self.table._scan([f.path for f in chosen], self.schema, self.partition_column)
+
+    def strangers(self) -> list[ActiveFile]:
+        """Live files that no run of ours wrote."""
+        return [file for file in self.files() if not naming.is_ours(file.path)]
+
+    def refuse_strangers(self) -> None:
+        """A compaction hides which landed file its rows came from: bronze would land them all once more."""
+        if found := self.strangers():
+            more = f" and {len(found) - 1} more" if found[1:] else ""
+            raise Broken(
+                "lake.corrupt",
+                f"another tool has written into {self.table}: {found[0].path}{more}",
+                self.table.uri,
+                "Take the table back to the version before that, with Delta's RESTORE; optimise copies, not the lake.",
+            )
+
+    def _refuse_damaged(self, files: Iterable[ActiveFile]) -> None:
+        """A file that is gone or cut off is named here: Polars stops anywhere, and a transform would be blamed."""
+        if not stage.is_local(self.table.lake.root):
+            return
+        for file in files:
+            path = Path(self.table.uri) / file.path
+            size = path.stat().st_size if path.is_file() else None
+            if size != file.size:
+                has = "is not there" if size is None else f"has {size} bytes"
+                raise Broken(
+                    "lake.corrupt",
+                    f"a data file of {self.table} {has}; its log says {file.size} bytes",
+                    str(path),
+                    "Bring the file back from a backup.",
+                )
 
     def commits(self, since: int = -1) -> Iterator[dict[str, Any]]:
         """What each commit after version `since` says of itself, newest first, each with its `version`.

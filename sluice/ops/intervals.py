@@ -80,6 +80,8 @@ def judge(
         state = "refused" if setback.disposition == "refused" else "failed"
         note = f"{setback.code}: {setback.what}"
         keep = f"readers keep version {shown.version} of it" if shown else "readers have never seen it"
+        if shown and setback.code == "lake.corrupt":
+            keep = "readers may see it"
         return IntervalState(product, interval, state, f"{note} ({keep})", shown, setback, tuple(changed))
     if shown is None:
         return IntervalState(product, interval, "missing", "due, and no run has tried it")

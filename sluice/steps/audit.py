@@ -18,6 +18,7 @@ from sluice.quality.profile import profile
 from sluice.quality.reconcile import reconcile
 from sluice.quality.verdict import judge
 from sluice.quality.volume import volume
+from sluice.steps import settled
 from sluice.steps.build import PARTITION, BuildPlan, Candidate
 from sluice.steps.inputs import Pinned
 from sluice.steps.milestones import count, say
@@ -52,6 +53,7 @@ def audit(ws: Workspace, plan: BuildPlan, candidate: Candidate) -> dict[str, Ver
 
     say("%s: auditing %s", plan.product, count(len(candidate.files), "interval"))
     contract = ws.catalog.product(plan.product)
+    settled.refuse_edited(ws, plan.product, plan.contract)
     pinned = Pinned(ws, contract, plan.versions)
     intervals = {p.label: p.interval for p in plan.each()}
     frames = {label: _frame(ws, plan.product, files) for label, files in candidate.files.items()}

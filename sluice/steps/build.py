@@ -17,11 +17,13 @@ from sluice.lake import naming
 from sluice.model.facts import Fact
 from sluice.model.interval import Interval
 from sluice.model.product import ProductContract
-from sluice.steps import landing
+from sluice.ops.words import listed
+from sluice.steps import landing, settled
 from sluice.steps.inputs import Pinned, Reading, interval_label
 from sluice.steps.land import position_of
 from sluice.steps.milestones import count, say
 from sluice.steps.publications import app, newest
+from sluice.steps.standing import Standing
 from sluice.steps.workspace import Workspace
 
 PARTITION = "_interval"
@@ -91,16 +93,22 @@ def plan(
     contract = ws.catalog.product(product)
     pinned = Pinned(ws, contract)
     gold = ws.gold(product).snapshot()
+    settled.refuse_other_cut(contract, gold)
+    for source in {each.source for each in contract.inputs.values() if each.source}:
+        settled.refuse_other_cut(ws.catalog.source(source), ws.bronze(source).snapshot())
     standing = newest(ws, product, [i.label for i in intervals], gold)
     code, hashed = ws.catalog.code_hash(product), contract.hash
     reached = {each.source: _reached(ws, each.source) for each in contract.inputs.values() if each.source}
+    # After a failure or a refusal the interval is published again, be it the same: that answers for the failure.
+    known = [i for i in intervals if i.label in standing]
+    doubted = {s.interval for s in Standing(ws).states(product, known, compare=False) if s.setback}
     plans = []
     for interval in intervals:
         readings = {name: pinned.reading(name, interval) for name in contract.inputs}
         fingerprint = naming.digest(hashed, code, *(f"{n}={r.content}" for n, r in sorted(readings.items())))
         error, caveats = _judge_inputs(contract, interval, readings, reached, failed or {})
         before = standing.get(interval.label)
-        same = before is not None and before.facts.get("fingerprint") == fingerprint
+        same = before is not None and before.facts.get("fingerprint") == fingerprint and interval.label not in doubted
         same = same and before is not None and tuple(before.facts.get("input_caveats", ())) == tuple(caveats)
         plans.append(
             IntervalPlan(
@@ -135,6 +143,8 @@ def plan(
 def build(ws: Workspace, plan: BuildPlan, labels: Sequence[str]) -> Candidate:
     """Runs the transform over these intervals at once and stages one file an interval."""
     contract = ws.catalog.product(plan.product)
+    ws.catalog.transform(plan.product)  # loaded first: what is on the disk after that does not matter
+    settled.refuse_edited(ws, plan.product, plan.contract, plan.code)
     pinned = Pinned(ws, contract, plan.versions)
     wanted = set(labels)
     intervals = [p.interval for p in plan.each() if p.label in wanted]
@@ -142,6 +152,11 @@ def build(ws: Workspace, plan: BuildPlan, labels: Sequence[str]) -> Candidate:
     made = _run(ws, contract, frames, streaming=plan.path == "streaming")
     made = conformed(made, contract, str(ws.catalog.path_of(plan.product)))
     made = made.with_columns(interval_label(contract.output.interval, contract).alias(PARTITION))
+    if nowhere := made[PARTITION].null_count():
+        raise Broken(
+            "build.schema", f"{nowhere} rows of {plan.product} have no {contract.output.interval}, so no interval",
+            str(ws.catalog.path_of(plan.product)), "Give each row one in transform.py, or filter it out there.",
+        )  # fmt: skip
     inside = made.filter(pl.col(PARTITION).is_in(list(labels)))
     files: dict[str, list[dict[str, Any]]] = {label: [] for label in labels}
     rows = dict.fromkeys(labels, 0)
@@ -210,6 +225,9 @@ def _judge_inputs(
         if error is None and reading.refused:
             error = Broken("input.refused", f"{name} for {interval}: {reading.refused}", reading.table)
         read_to = reached.get(each.source or "")
+        if error is None and reading.missing:
+            what = f"{name} for {interval} lacks {listed(reading.missing)}, not published yet"
+            error = Late("input.missing", what, reading.table, f"sluice run {each.product} --for {reading.missing[0]}")
         if error is None and reading.rows == 0 and not (read_to and read_to >= interval.end):
             error = Late("input.missing", f"{name} has no rows for {interval}", reading.table,
                          f"Look at `sluice ingest {each.source or each.product}`; then run again.")  # fmt: skip
@@ -217,7 +235,7 @@ def _judge_inputs(
             continue
         if each.required:
             return error, []
-        caveats.append(f"without {name}: {error.what}")
+        caveats.append(f"{f'{name} as it was before' if reading.rows else f'without {name}'}: {error.what}")
     return None, caveats
 
 

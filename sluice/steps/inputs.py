@@ -14,6 +14,7 @@ from sluice.lake.table import ActiveFile, Snapshot
 from sluice.model.facts import Fact
 from sluice.model.interval import Calendar, Interval
 from sluice.model.product import Input, ProductContract
+from sluice.steps.publications import app
 from sluice.steps.refine import last_refining
 from sluice.steps.workspace import Workspace
 
@@ -28,6 +29,7 @@ class Reading(Fact):
     rows: int
     content: str
     refused: str | None = None  # why the newest rows of the interval are not in silver
+    missing: tuple[str, ...] = ()  # intervals of an upstream product that have never been published
 
 
 class Pinned:
@@ -59,9 +61,12 @@ class Pinned:
         refused = None
         if each.source:
             refusals = self._refused(name, snapshot)
-            refused = next((refusals[d]["what"] for d in self._days(each, interval, False) if d in refusals), None)
+            refused = next((refusals[d]["what"] for d in self._days(each, interval, True) if d in refusals), None)
+        if strange := [f.path for f in read if not naming.is_ours(f.path)]:
+            refused = f"another tool has written {strange[0]} into it"
         content = naming.digest(*sorted(f"{f.partition}:{f.content}" for f in read))
-        return Reading(table, snapshot.version, partitions, sum(f.rows for f in own), content, refused)
+        rows, missing = sum(f.rows for f in own), self._missing(each, snapshot, interval)
+        return Reading(table, snapshot.version, partitions, rows, content, refused, missing)
 
     def frame(self, name: str, intervals: Sequence[Interval], *, lookback: bool = True) -> pl.LazyFrame | None:
         """The rows the transform gets for these intervals; None where the input was never there."""
@@ -70,6 +75,18 @@ class Pinned:
             return None
         rows = snapshot.scan(self._files(name, intervals, lookback=lookback))
         return rows if each.as_of == "latest" or not each.source else self._exactly(rows, each, intervals, lookback)
+
+    def _missing(self, each: Input, snapshot: Snapshot, interval: Interval) -> tuple[str, ...]:
+        """A week of six days is no week. What was published without rows is there."""
+        if each.product is None or each.as_of == "latest":
+            return ()
+        upstream = self.ws.catalog.product(each.product)
+        return tuple(
+            label
+            for label in self._partitions(each, interval, lookback=False)
+            if upstream.calendar.parse(label).first_day >= upstream.schedule.start
+            and not snapshot.transaction(app(each.product, label))
+        )
 
     def _exactly(self, rows: pl.LazyFrame, each: Input, intervals: Sequence[Interval], lookback: bool) -> pl.LazyFrame:
         """Partitions are local days of the source; where the product cuts time otherwise, rows are filtered too."""

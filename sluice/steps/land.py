@@ -23,7 +23,7 @@ from sluice.model.facts import Fact, Notice, Plan, Position, Split, StagedFile
 from sluice.model.interval import Calendar, Interval
 from sluice.model.source import Cursor, SourceContract
 from sluice.sources.base import connect
-from sluice.steps import landing
+from sluice.steps import landing, settled
 from sluice.steps.milestones import count, say
 from sluice.steps.workspace import Workspace
 
@@ -85,6 +85,9 @@ def plan(ws: Workspace, source: str, batch: str, want: Sequence[Interval] = ()) 
     """What is new at the source, cut into splits."""
     contract = ws.catalog.source(source)
     snapshot = ws.bronze(source).snapshot()
+    settled.refuse_other_cut(contract, snapshot)
+    if snapshot:
+        snapshot.refuse_strangers()
     before = position_of(snapshot)
     landed = {(f.content, naming.unit_of(f.path)) for f in snapshot.files()} if snapshot else set()
 
@@ -112,6 +115,7 @@ def plan(ws: Workspace, source: str, batch: str, want: Sequence[Interval] = ()) 
 def land_split(ws: Workspace, plan: Landing, split: Split) -> LandedSplit:
     """Reads one split and stages it; nobody sees it yet."""
     contract = ws.catalog.source(plan.source)
+    settled.refuse_edited(ws, plan.source, plan.contract)
     table = ws.bronze(plan.source)
     window = _Window(contract, table.snapshot(), plan.before)
     totals = landing.Totals(landing.as_integer(plan.started_at) if _by_time(contract) else None)
@@ -198,6 +202,7 @@ def commit_landing(ws: Workspace, plan: Landing, parts: Sequence[LandedSplit]) -
             "splits": len(plan.splits),
             "notices": notices,
             "contract": plan.contract,
+            "cut": settled.cut_of(ws.catalog.source(plan.source)),
             **ws.signature(),
         },
     )

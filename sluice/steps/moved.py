@@ -62,7 +62,8 @@ def bound_together(
 
 
 def _moves(contract: SourceContract) -> bool:
-    return bool(contract.key and contract.event_time and not contract.event_time_fixed)
+    # Without an event time a row is of the day it landed: then every change moves it.
+    return bool(contract.key and not (contract.event_time and contract.event_time_fixed))
 
 
 def _left_behind(contract: SourceContract, bronze: Snapshot, tables: list[Snapshot], days: set[str]) -> set[str]:

@@ -16,6 +16,7 @@ from sluice import failpoints
 from sluice.errors import SluiceError
 from sluice.lake.commit import commit
 from sluice.model.facts import Fact, StagedFile
+from sluice.steps import settled
 from sluice.steps.audit import Verdict
 from sluice.steps.build import PARTITION, BuildPlan, Candidate, IntervalPlan
 from sluice.steps.milestones import count, say
@@ -103,6 +104,7 @@ def _commit(
     reason: str,
 ) -> int:
     contract = ws.catalog.product(plan.product)
+    settled.refuse_edited(ws, plan.product, plan.contract)
     plans = {p.label: p for p in plan.each()}
     schema = pl.Schema({**{n: c.parsed.polars() for n, c in contract.output.columns.items()}, PARTITION: pl.String()})
     failpoints.reach("publish.committing")
@@ -120,6 +122,7 @@ def _commit(
             "versions": plan.versions,
             "contract": {"version": plan.contract_version, "hash": plan.contract},
             "code": plan.code,
+            "cut": settled.cut_of(contract),
             "path": plan.path,
             "intervals": {
                 label: _interval_facts(plans[label], verdicts[label], outcomes[label], diffs[label]) for label in passed

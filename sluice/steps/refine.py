@@ -22,7 +22,7 @@ from sluice.lake.table import Snapshot, Table
 from sluice.model.facts import Fact, StagedFile
 from sluice.model.source import SourceContract
 from sluice.quality.sieve import Sieved, sieve
-from sluice.steps import landing, moved
+from sluice.steps import landing, moved, settled
 from sluice.steps.milestones import count, say
 from sluice.steps.workspace import Workspace
 
@@ -77,6 +77,9 @@ def plan(ws: Workspace, source: str, run: str) -> Refining:
     as it was, the refused are tried again under a contract that was mended."""
     contract = ws.catalog.source(source)
     bronze = ws.bronze(source).snapshot()
+    settled.refuse_other_cut(contract, bronze)
+    if bronze:
+        bronze.refuse_strangers()
     silver, quarantine = ws.silver(source).snapshot(), ws.quarantine(source).snapshot()
     expected = {str(t.table): t.transaction(f"refine/{source}") for t in (silver, quarantine) if t}
     last = last_refining(silver)
@@ -95,6 +98,7 @@ def plan(ws: Workspace, source: str, run: str) -> Refining:
 def refine_days(ws: Workspace, plan: Refining, days: Sequence[str]) -> RefinedDays:
     """Sieves these days and stages their silver and quarantine files."""
     contract = ws.catalog.source(plan.source)
+    settled.refuse_edited(ws, plan.source, plan.contract)
     bronze = ws.bronze(plan.source).snapshot(plan.bronze_version)
     assert bronze is not None
     sieved = sieve(_rows_of(bronze, days), contract)
@@ -132,6 +136,9 @@ def commit_refining(ws: Workspace, plan: Refining, parts: Sequence[RefinedDays])
         return Refined(plan.source, None)
     counts = {day: c for part in parts for day, c in part.counts.items()}
     refused = {day: r for part in parts for day, r in part.refused.items()}
+    if refused and not ws.catalog.source(plan.source).event_time:
+        refused |= _held_back(plan.source, counts, refused)
+        counts = {}
     reasons, reported = Counter[str](), Counter[str]()
     for part in parts:
         reasons.update(part.reasons)
@@ -259,6 +266,18 @@ def _dragged_along(
     return dragged
 
 
+def _held_back(
+    source: str, counts: dict[str, dict[str, int]], refused: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Where a row's day is only when it landed, a refused day is a newer state of the others: a refused snapshot must
+    not take the one before it away."""
+    cause, refusal = min(refused.items())
+    return {
+        day: {**refusal, "what": f"{source} {day} waits for {cause}, which was refused: {refusal['what']}", "counts": c}
+        for day, c in counts.items()
+    }
+
+
 def _stage(table: Table, body: pl.DataFrame, content: str, day: str, run: str) -> dict[str, Any]:
     return table.write(body, naming.file_name(content, run, 0, day), {PARTITION: day}).as_dict()
 
@@ -268,7 +287,10 @@ def _replace(
 ) -> tuple[int, list[str]]:
     """Commits the partitions of one table whose content is not what it was."""
     staged = {
-        day: [StagedFile.from_dict(f) for f in files] for part in parts for day, files in getattr(part, layer).items()
+        day: [StagedFile.from_dict(f) for f in files]
+        for part in parts
+        for day, files in getattr(part, layer).items()
+        if layer == "quarantine" or day not in facts["refused"]
     }
     snapshot = table.snapshot()
     now: dict[str, list[str]] = {}

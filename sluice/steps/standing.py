@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sluice.lake import naming
 from sluice.lake.table import Snapshot
 from sluice.model.interval import Interval
 from sluice.model.product import ProductContract
@@ -44,6 +45,8 @@ class Standing:
             if compare and publication is not None:
                 told = self._since(publication, interval)
             shown = _shown(publication) if publication else None
+            if publication is not None and (what := self._tampered(publication)):
+                setbacks.setdefault(interval.label, []).append(self._corrupt(product, what))
             states.append(judge(product, interval.label, shown, setbacks.get(interval.label, ()), *told))
         return states
 
@@ -81,6 +84,22 @@ class Standing:
             input_warnings=of_inputs,
         )
         return judgement.answer(evidence)
+
+    def _tampered(self, publication: Publication) -> str | None:
+        """What others did to the files of a publication: rows that nobody audited, or rows that are gone."""
+        gold = self.gold(publication.product)
+        assert gold is not None
+        files = gold.in_partitions([publication.interval])
+        if strange := [f.path for f in files if not naming.is_ours(f.path)]:
+            return f"another tool has written {strange[0]}, which nobody has audited"
+        rows = sum(f.rows for f in files)
+        if rows != publication.facts["rows"]:
+            return f"another tool has taken rows away: {rows} of {publication.facts['rows']} are left"
+        return None
+
+    def _corrupt(self, product: str, what: str) -> Setback:
+        remedy = "Run the interval again: it puts audited files in their place."
+        return Setback(self.now.isoformat(), "~", "lake.corrupt", "broken", what, f"gold.{product}", remedy)
 
     def gold(self, product: str) -> Snapshot | None:
         if product not in self._gold:
