@@ -7,6 +7,7 @@ from typing import Any
 from prefect import flow
 
 from sluice.errors import SluiceError
+from sluice.steps.milestones import say
 from sluice.steps.workspace import new_run
 from tasks import land, refine, report
 from tasks._ingestion import Ingestion
@@ -15,7 +16,7 @@ from tasks._presets import is_conflict, value
 from tasks._running import task_runner
 from tasks._workspace import workspace
 
-ROUNDS = 5  # how often a source is planned anew when another run lands it at the same time
+ROUNDS = 5  # how often work is planned anew when another run does the same at the same time
 
 
 @flow(name="ingest", flow_run_name="ingest {sources}", result_serializer="json", task_runner=task_runner())
@@ -53,6 +54,7 @@ def ingest_sources(
         pending = [s for s, error in done.errors.items() if is_conflict(error)]
         if not pending:
             break
+        say("%s: another run landed first; planned anew", ", ".join(pending))
         done.errors = {s: e for s, e in done.errors.items() if s not in pending}
     facts = value(report.report_ingestion.submit(run, done.landed, done.refined, done.errors, sources))
     return facts, done.errors

@@ -6,11 +6,12 @@ from typing import Any
 
 from prefect import flow
 
-from flows.ingest import ingest_sources
+from flows.ingest import ROUNDS, ingest_sources
 from sluice.errors import SluiceError
+from sluice.steps.milestones import say
 from sluice.steps.workspace import new_run
 from tasks import audit, build, publish, report
-from tasks._presets import value
+from tasks._presets import is_conflict, value
 from tasks._running import task_runner
 from tasks._workspace import wanted
 
@@ -51,16 +52,29 @@ def refresh_products(product: str, interval: str | None, ingest: bool, reason: s
 
 
 def publish_product(product: str, labels: list[str], run: str, failed: dict[str, SluiceError], reason: str) -> Any:
-    """Build, audit, publish, report, inside a flow. What stops it is recorded, and stops what reads the product."""
-    try:
-        plan = value(build.plan_build.submit(product, labels, run, failed))
-        candidates = [value(c) for c in build.fan_out(plan)] if plan["chunks"] else []
-        verdicts = [value(v) for v in audit.fan_out(plan, candidates)] if candidates else []
-        published = value(publish.publish_intervals.submit(plan, candidates, verdicts, reason))
-    except SluiceError as error:
-        return value(report.report_unbuilt.submit(product, labels, run, error))
-    value(report.report_product.submit(published))
-    return published
+    """Build, audit, publish, report, inside a flow. What stops it is recorded, and stops what reads the product.
+
+    Where another run publishes the same first, this one starts over: then mostly there is nothing new any more.
+    """
+    for _ in range(ROUNDS):
+        try:
+            published = build_and_publish(product, labels, run, failed, reason)
+        except SluiceError as error:
+            if is_conflict(error):
+                say("%s: another run published first; planned anew", product)
+                conflict = error
+                continue
+            return value(report.report_unbuilt.submit(product, labels, run, error))
+        value(report.report_product.submit(published))
+        return published
+    return value(report.report_unbuilt.submit(product, labels, run, conflict))
+
+
+def build_and_publish(product: str, labels: list[str], run: str, failed: dict[str, SluiceError], reason: str) -> Any:
+    plan = value(build.plan_build.submit(product, labels, run, failed))
+    candidates = [value(c) for c in build.fan_out(plan)] if plan["chunks"] else []
+    verdicts = [value(v) for v in audit.fan_out(plan, candidates)] if candidates else []
+    return value(publish.publish_intervals.submit(plan, candidates, verdicts, reason))
 
 
 if __name__ == "__main__":

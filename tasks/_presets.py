@@ -22,7 +22,7 @@ from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import State, Task, task
-from prefect.cache_policies import CacheKeyFnPolicy
+from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.client.schemas.objects import TaskRun
 from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
@@ -32,6 +32,10 @@ from sluice.model.source import Retry
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# Prefect's default keeps results and hands them out again to the same inputs in the same flow run: a plan made anew
+# after a conflict was the old plan, and met the same conflict.
+_AFRESH: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
 
 
 def is_worth_retrying(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -82,21 +86,22 @@ def is_conflict(error: SluiceError) -> bool:
     return error.code == "lake.conflict"
 
 
-def network(task_run_name: str, **options: Any) -> Callable[[Callable[P, R]], Task[P, R]]:
+def network(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     return task(
         task_run_name=task_run_name,
-        result_serializer="json",
         retry_jitter_factor=0.5,
         retry_condition_fn=is_worth_retrying,  # how often and after how long is the contract's: see `as_agreed`
-        **options,
+        **_AFRESH,
     )
 
 
 def split(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """A network task that a retried run may skip: its result is kept."""
-    return network(
-        task_run_name,
+    return task(
+        task_run_name=task_run_name,
+        retry_jitter_factor=0.5,
+        retry_condition_fn=is_worth_retrying,
         persist_result=True,
+        result_serializer="json",
         cache_policy=CacheKeyFnPolicy(cache_key_fn=_split_key),
         cache_expiration=timedelta(days=1),
     )
@@ -110,13 +115,13 @@ def as_agreed(task: Task[P, R], retry: Retry) -> Task[P, R]:
 def lake(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     return task(
         task_run_name=task_run_name,
-        result_serializer="json",
         retries=3,
         retry_delay_seconds=[1, 4, 15],
         retry_jitter_factor=0.5,
         retry_condition_fn=is_worth_retrying,
+        **_AFRESH,
     )
 
 
 def pure(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
-    return task(task_run_name=task_run_name, result_serializer="json")
+    return task(task_run_name=task_run_name, **_AFRESH)
