@@ -74,7 +74,8 @@ class Table:
         except TableNotFoundError:
             return None
         except DeltaError as error:
-            raise Broken("lake.corrupt", f"the log of {self} cannot be read: {error}", self.uri) from error
+            cause = next(iter(str(error).splitlines()), "")  # the rest is a backtrace of Rust
+            raise Broken("lake.corrupt", f"the log of {self} cannot be read: {cause}", self.uri) from error
         except OSError as error:
             raise Transient("lake.unavailable", f"{self} cannot be opened: {error}", self.uri) from error
         self._refuse_empty_entry(delta.version())

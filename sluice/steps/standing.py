@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sluice.lake import naming
 from sluice.lake.table import Snapshot
 from sluice.model.interval import Interval
 from sluice.model.product import ProductContract
@@ -90,8 +89,8 @@ class Standing:
         gold = self.gold(publication.product)
         assert gold is not None
         files = gold.in_partitions([publication.interval])
-        if strange := [f.path for f in files if not naming.is_ours(f.path)]:
-            return f"another tool has written {strange[0]}, which nobody has audited"
+        if strange := [f.path for f in files if not f.path.endswith(f"-{publication.run}.parquet")]:
+            return f"another tool has put {strange[0]} there, which this publication has not audited"
         rows = sum(f.rows for f in files)
         if rows != publication.facts["rows"]:
             return f"another tool has taken rows away: {rows} of {publication.facts['rows']} are left"

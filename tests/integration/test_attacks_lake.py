@@ -56,13 +56,19 @@ def empty(table: Path) -> None:
     DeltaTable(str(table)).delete()
 
 
-@pytest.mark.parametrize("tamper", [append_to, empty])
+def restore_first(table: Path) -> None:
+    DeltaTable(str(table)).restore(1)
+
+
+@pytest.mark.parametrize("tamper", [append_to, empty, restore_first])
 def test_rows_that_nobody_audited_or_that_are_gone_are_no_publication(
     tmp_path: Path, tamper: Callable[[Path], None]
 ) -> None:
-    """Trust said Yes while readers saw a stranger's rows. The next run puts the audited ones in their place."""
+    """Trust said Yes while readers saw a stranger's rows, or older ones. The next run puts audited ones there."""
     shop = Shop(tmp_path)
-    shop.drop("a.csv", *day_of_sales(MON, [1, 2]))
+    shop.drop("a.csv", *day_of_sales(MON, [1]))
+    shop.refresh(MON)
+    shop.drop("b.csv", *day_of_sales(MON, [2]))
     shop.refresh(MON)
     tamper(tmp_path / "lake/gold/takings")
     assert state(shop) == "failed"

@@ -21,9 +21,7 @@ RULE = """\
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Two days with a row of each fault among good ones."""
-    desk = Desk(
-        tmp_path, monkeypatch, source=SOURCE.replace("30%", "100%") + RULE.replace("{", "{{").replace("}", "}}")
-    )
+    desk = Desk(tmp_path, monkeypatch, source=SOURCE.replace("30%", "100%") + RULE)
     desk.shop.drop(
         "monday.csv",
         sale(1, "2026-05-04T10:00:00"),
