@@ -140,6 +140,7 @@ class Snapshot:
     def __init__(self, table: Table, delta: DeltaTable) -> None:
         self.table, self.delta = table, delta
         self._actions: pl.DataFrame | None = None
+        self._transactions: dict[str, int] = {}
         self._by_partition: dict[str, list[ActiveFile]] | None = None
 
     @property
@@ -156,8 +157,11 @@ class Snapshot:
         return pl.Schema(self.delta.schema().to_arrow())
 
     def transaction(self, app: str) -> int:
-        """How many times `app` has committed; 0 before the first."""
-        return self.delta.transaction_version(app) or 0
+        """How many times `app` has committed; 0 before the first. Kept: a look costs milliseconds, and a backfill asks
+        for every day more than once."""
+        if app not in self._transactions:
+            self._transactions[app] = self.delta.transaction_version(app) or 0
+        return self._transactions[app]
 
     @property
     def actions(self) -> pl.DataFrame:

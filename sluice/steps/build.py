@@ -101,7 +101,7 @@ def plan(
     reached = {each.source: _reached(ws, each.source) for each in contract.inputs.values() if each.source}
     # After a failure or a refusal the interval is published again, be it the same: that answers for the failure.
     known = [i for i in intervals if i.label in standing]
-    doubted = {s.interval for s in Standing(ws).states(product, known, compare=False) if s.setback}
+    doubted = {s.interval for s in Standing(ws, {product: gold}).states(product, known, compare=False) if s.setback}
     plans = []
     for interval in intervals:
         readings = {name: pinned.reading(name, interval) for name in contract.inputs}

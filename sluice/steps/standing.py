@@ -25,9 +25,9 @@ from sluice.steps.workspace import Workspace
 class Standing:
     """One look at the lake: every table is opened once, whatever is asked."""
 
-    def __init__(self, ws: Workspace) -> None:
+    def __init__(self, ws: Workspace, gold: dict[str, Snapshot | None] | None = None) -> None:
         self.ws, self.now = ws, ws.now()
-        self._gold: dict[str, Snapshot | None] = {}
+        self._gold = dict(gold or {})
         self._pinned: dict[str, Pinned] = {}
 
     def states(self, product: str, intervals: Sequence[Interval], *, compare: bool = True) -> list[IntervalState]:
