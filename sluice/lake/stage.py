@@ -22,8 +22,10 @@ import polars as pl
 from sluice.model.facts import StagedFile
 
 STATS_COLUMNS = 32  # Delta's own default; wider tables carry statistics on their first columns
-# Readers skip row groups by their bounds: a landed chunk of 130,000 rows, sorted by day, is read in quarters.
-_PARQUET: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "row_group_size": 32_768}
+_PARQUET: dict[str, Any] = {"compression": "zstd", "compression_level": 1}
+# Readers skip row groups by their bounds. A landed chunk of 130,000 rows, sorted by day, is read in sixteenths; a
+# partition is mostly read whole.
+_ROW_GROUP, _ROW_GROUP_IN_PARTITION = 8_192, 131_072
 _LONGEST_TEXT = 64  # longer texts are left out of min/max, as truncation would need care at both ends
 _EPOCH = datetime(1970, 1, 1)
 _OF_THE_CONNECTION = {
@@ -52,10 +54,11 @@ def write(
             raise ValueError(f"{value!r} cannot name a partition")
     folder = "/".join(f"{k}={v}" for k, v in partition.items())
     path = f"{folder}/{name}.parquet" if folder else f"{name}.parquet"
+    parquet = {**_PARQUET, "row_group_size": _ROW_GROUP_IN_PARTITION if partition else _ROW_GROUP}
     if is_local(root):
-        size = _write_local(Path(root) / path, frame)
+        size = _write_local(Path(root) / path, frame, parquet)
     else:
-        size = _write_remote(f"{root}/{path}", frame, storage or {})
+        size = _write_remote(f"{root}/{path}", frame, parquet, storage or {})
     return StagedFile(path, frame.height, size, statistics(frame), partition)
 
 
@@ -111,12 +114,12 @@ def _written(value: Any, kind: pl.DataType) -> str | None:
         return None
 
 
-def _write_local(target: Path, frame: pl.DataFrame) -> int:
+def _write_local(target: Path, frame: pl.DataFrame, parquet: dict[str, Any]) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         try:
-            frame.write_parquet(temporary, **_PARQUET)
+            frame.write_parquet(temporary, **parquet)
         except pl.exceptions.ComputeError as error:  # so Polars says that the disk is full
             raise OSError(str(error)) from error
         with temporary.open("rb") as file:
@@ -132,11 +135,11 @@ def _write_local(target: Path, frame: pl.DataFrame) -> int:
     return size
 
 
-def _write_remote(uri: str, frame: pl.DataFrame, storage: dict[str, str]) -> int:
+def _write_remote(uri: str, frame: pl.DataFrame, parquet: dict[str, Any], storage: dict[str, str]) -> int:
     import obstore
 
     buffer = BytesIO()  # one staged chunk, so bounded by the split; the log needs its exact size
-    frame.write_parquet(buffer, **_PARQUET)
+    frame.write_parquet(buffer, **parquet)
     folder, _, name = uri.rpartition("/")
     with _outages():
         obstore.put(object_store(folder, storage), name, buffer.getvalue())

@@ -88,9 +88,16 @@ def _keys(contract: SourceContract, bronze: Snapshot, days: set[str]) -> pl.Lazy
         return pl.LazyFrame(
             schema={**{k: contract.columns[k].parsed.polars() for k in contract.key}, "_event_on": pl.Date}
         )
+    files, of_days = rows_of(bronze, days)
+    return _typed(contract, bronze, files, of_days & pl.col("_problem").is_null())
+
+
+def rows_of(bronze: Snapshot, days: Iterable[str]) -> tuple[list[ActiveFile], pl.Expr]:
+    """Where the rows of these days are. The span is said too: row groups are skipped by it, and not by a set."""
     wanted = pl.Series(sorted(days)).str.to_date()
-    files = files_touching(bronze, wanted.min(), wanted.max())
-    return _typed(contract, bronze, files, pl.col("_event_on").is_in(wanted.implode()) & pl.col("_problem").is_null())
+    low, high = wanted[0], wanted[-1]
+    day = pl.col("_event_on")
+    return files_touching(bronze, low, high), day.is_between(low, high) & day.is_in(wanted.implode())
 
 
 def files_touching(bronze: Snapshot, low: Any, high: Any) -> list[ActiveFile]:

@@ -171,9 +171,8 @@ def last_refining(silver: Snapshot | None) -> dict[str, Any] | None:
 
 
 def _rows_of(bronze: Snapshot, days: Sequence[str]) -> pl.DataFrame:
-    wanted = pl.Series(days).str.to_date()
-    files = moved.files_touching(bronze, min(wanted), max(wanted))
-    return bronze.scan(files).filter(pl.col(PARTITION).is_in(wanted.implode())).collect()
+    files, of_days = moved.rows_of(bronze, days)
+    return bronze.scan(files).filter(of_days).collect()
 
 
 def _grouped(bronze: Snapshot, days: list[str], together: list[set[str]], budget: int) -> tuple[tuple[str, ...], ...]:

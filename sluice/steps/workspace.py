@@ -27,7 +27,7 @@ class Workspace:
     reach: Reach
     actor: str = ""
     workers: int = 4
-    refine_rows: int = 1_000_000
+    refine_rows: int = 250_000
     eager_rows: int = 2_000_000
     facts: dict[str, Any] = field(default_factory=dict)  # stands in every commit: e.g. the orchestrator's run id
 
