@@ -34,7 +34,9 @@ class Settings(BaseSettings):
         description="Object-store options: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, AWS_REGION …",
     )
     workers: int = Field(4, ge=1, le=256, description="How many splits and partitions one process works on at a time.")
-    refine_rows: int = Field(250_000, ge=1000, description="Rows each worker refines at a time: bounds memory, not results.")
+    refine_rows: int = Field(
+        250_000, ge=1000, description="Rows each worker refines at a time: bounds memory, not results."
+    )
     eager_rows: int = Field(
         2_000_000, ge=0, description="Up to this many input rows a product is built in memory; above it, streamed."
     )
