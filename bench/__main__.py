@@ -1,4 +1,4 @@
-"""`python -m bench`: measures, shows a table and writes bench/results.json. `--scale 1` takes a quarter of an hour."""
+"""`python -m bench`: measures, shows a table and writes bench/results.json. `--scale 1` takes two to three minutes."""
 
 from __future__ import annotations
 

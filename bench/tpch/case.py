@@ -24,7 +24,7 @@ PEAK_MB = 2048.0
 
 def options(parser: ArgumentParser) -> None:
     parser.add_argument("--scale", type=float, default=0.1, help="TPC-H's scale factor; 1 is 7.6 million rows.")
-    parser.add_argument("--workers", type=int, default=1, help="Splits and groups of days worked on at a time.")
+    parser.add_argument("--workers", type=int, default=4, help="Splits and groups of days worked on at a time.")
     parser.add_argument("--days", default="1997-01-01..1997-12-31", help="Days of gold: first..last, or all.")
 
 

@@ -75,7 +75,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--lake", required=True)
     parser.add_argument("--dsn", required=True)
     parser.add_argument("--answer", required=True, help="Where to write gold as one file, to compare.")
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--first", default=FIRST)
     parser.add_argument("--last", default=LAST)
     return parser.parse_args()
