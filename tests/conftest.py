@@ -7,3 +7,4 @@ import os
 for name in [n for n in os.environ if n.startswith("SLUICE_") and n != "SLUICE_CORPORA"]:
     del os.environ[name]
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+os.environ["PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW"] = "ignore"

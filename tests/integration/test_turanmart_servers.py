@@ -129,4 +129,4 @@ def test_the_story_can_be_told(world: World) -> None:
             act.before()
     assert world.days == [story.FIRST, story.SECOND]
     assert totals_differ(world, story.SECOND) == 0
-    assert [act.exit_code for act in story.acts(world)].count(3) == 1
+    assert [act.exit_code for act in story.acts(world)].count(3) == 2  # the refusal, and the answer that says so
