@@ -1,1 +1,1 @@
-"""What prefect.yaml cannot say: applying it idempotently, automations, work pools, limits."""
+"""Deployments, automations and limits for a Prefect server, made from contracts. Nothing yet: see `infra/README.md`."""

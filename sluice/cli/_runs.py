@@ -29,7 +29,7 @@ def show_product(
         outcome = attempt.disposition if attempt else publication.outcome if new and publication else "unchanged"
         if attempt and attempt.disposition != "refused":
             outcome = "failed"
-        if failure and not new and not attempt:
+        if failure and publication is None and not attempt:
             outcome = "failed"
         facts.append(
             {

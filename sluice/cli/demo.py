@@ -82,11 +82,21 @@ def _play(number: int, act: Any, world: Any) -> None:
 
 
 def _next(server: str, folder: Path, world: Any) -> str:
-    settings = " ".join(f"{k}={shlex.quote(v)}" for k, v in {"SLUICE_LAKE": str(folder / "lake")}.items())
+    import sys
+
+    command = Path(sys.argv[0])
+    activate = (
+        f". {shlex.quote(str(command.parent / 'activate'))}\n  " if (command.parent / "activate").exists() else ""
+    )
     return f"""
 What to look at next:
-  {server}/runs      every run of this demo, its tasks, its log and its verdict artifacts
-  {settings} SLUICE_NOW={world.now.isoformat()} sluice explain daily_sales --for 2026-05-01
+  {server}/runs      every run of this demo, its tasks, its log and its verdicts
   catalog/products/daily_sales/contract.yaml      what was promised
-  docs/tutorials/      your own first source and product
-"""
+  docs/tutorials/first-source.md      your own first source and product
+
+The lake answers without any server:
+  {activate}export SLUICE_LAKE={shlex.quote(str(folder / "lake"))} SLUICE_NOW={world.now.isoformat()}
+  sluice diff daily_sales --for 2026-05-01
+  sluice explain daily_sales --for 2026-05-01
+
+The Prefect server stays up for the next run; `sluice server stop` ends it."""

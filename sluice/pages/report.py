@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+_LONGEST = 60
+
 _WORDS = {
     "published": "published",
     "degraded": "published, with an input missing",
@@ -45,15 +47,18 @@ def ingested(sources: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _checks(checks: Iterable[Mapping[str, Any]]) -> list[str]:
-    lines = ["| check | says | severity | observed | limit |", "|---|---|---|---|---|"]
-    for check in checks:
+    lines = ["| says | severity | check | observed | limit |", "|---|---|---|---|---|"]
+    for check in sorted(checks, key=lambda c: bool(c["success"])):  # what failed comes first
         says = "passed" if check["success"] else "**failed**"
-        lines.append(
-            f"| {check['id']} `{check['expect']}` | {says} | {check['severity']} "
-            f"| {_cell(check['observed'])} | {_cell(check['limit'])} |"
-        )
+        observed = _cell(check["observed"])
         if check["samples"]:
-            lines.append(f"| | for example | | {_cell(', '.join(str(s) for s in check['samples'][:5]))} | |")
+            observed += f", for example {_cell(', '.join(str(s) for s in check['samples'][:5]))}"
+        # Names without underscores break into lines; a formula as long as a page would push the rest out of it.
+        expect = check["expect"].removeprefix("expect_").replace("_", " ")
+        expect = expect if len(expect) <= _LONGEST else f"{expect[:_LONGEST]} …"
+        lines.append(
+            f"| {says} | {check['severity']} | {check['id']} {_cell(expect)} | {observed} | {_cell(check['limit'])} |"
+        )
     return lines
 
 

@@ -57,7 +57,7 @@ def sieve(bronze: pl.DataFrame, contract: SourceContract) -> Sieved:
     return Sieved(
         silver=_good(judged, contract).with_columns(under),
         quarantine=quarantine,
-        files=unreadable.filter(pl.col("_problem").is_in(WHOLE_FILE)).select("_event_on"),
+        files=unreadable.filter(pl.col("_problem").is_in(WHOLE_FILE) & pl.col("_line").is_null()).select("_event_on"),
         superseded=superseded.select("_event_on"),
         refused=_refused(quarantine, [r.id for r in rules if r.on_fail == "refuse"]),
         reported={rule: rows for rule, rows in broken_rules.iter_rows() if rule in reported},

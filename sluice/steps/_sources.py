@@ -90,7 +90,7 @@ def files_set_aside(ws: Workspace, sources: Sequence[str], since: datetime) -> l
             continue
         files = (
             snapshot.scan()
-            .filter(pl.col("_landed_at") >= since)
+            .filter((pl.col("_landed_at") >= since) & pl.col("_line").is_null())  # a torn line has its number
             .select("_origin", pl.col("_reasons").list.first().alias("reason"))
             .filter(pl.col("reason").is_in(WHOLE_FILE))
             .unique()

@@ -158,8 +158,9 @@ def commit_refining(ws: Workspace, plan: Refining, parts: Sequence[RefinedDays])
     failpoints.reach("refine.quarantined")
     version, changed = _replace(ws, plan, ws.silver(plan.source), parts, "silver", facts)
     failpoints.reach("refine.committed")
-    good, bad = (sum(c[k] for c in counts.values()) for k in ("silver", "quarantined"))
-    say("%s: refined %s, %s good, %d set aside", plan.source, count(len(counts), "day"), count(good, "row"), bad)
+    rows = [sum(c[k] for c in counts.values()) for k in ("in", "silver", "quarantined", "superseded")]
+    days = count(len(counts), "day")
+    say("%s: refined %s, %s: %d good, %d set aside, %d superseded", plan.source, days, count(rows[0], "row"), *rows[1:])
     for day, refusal in refused.items():
         log.warning("%s %s: %s", plan.source, day, refusal["what"])
     return Refined(plan.source, version, counts, tuple(changed), refused, dict(reasons))

@@ -271,3 +271,11 @@ def test_nothing_comes_of_nothing() -> None:
     """A day whose file was replaced by an empty one."""
     sieved = sieve(bronze(), contract({"id": "U1", "on_fail": "keep_latest", **TWINS}))
     assert (sieved.silver.height, sieved.quarantine.height, sieved.refused) == (0, 0, {})
+
+
+def test_a_torn_line_counts_as_a_row_and_a_torn_file_as_a_file() -> None:
+    """Six torn lines of nine are 67 % of the rows: counted as files they once passed a budget of 1 %."""
+    torn = [row(None, _problem="file.unreadable", _line=n) for n in (4, 5)]
+    whole = row(None, _problem="file.unreadable", _line=None)
+    sieved = sieve(bronze(row("1"), *torn, whole), contract())
+    assert (sieved.quarantine.height, sieved.files.height) == (3, 1)
