@@ -13,7 +13,7 @@ from tests.support.site import SLUICE, Site
 def test_a_sources_limit_holds_over_two_processes(online: Online, prefect_server: Server) -> None:
     """Two products may read one API at the same time; its owner was promised two requests at once, not four."""
     online.change(limits={"concurrency": 2})
-    online.api.delay = 0.3
+    online.api.delay = 0.6
     command = [*SLUICE, "ingest", "online_orders", "--json"]
     with ThreadPoolExecutor(2) as pool:
         lakes = [{"SLUICE_LAKE": str(online.site.folder / name)} for name in ("one", "two")]

@@ -55,6 +55,13 @@ class Server:
         with get_client(sync_client=True) as client:
             return client.read_global_concurrency_limit_by_name(name)
 
+    def forget_limit(self, name: str) -> None:
+        """The next run makes it anew."""
+        from prefect.client.orchestration import get_client
+
+        with get_client(sync_client=True) as client:
+            client.delete_global_concurrency_limit_by_name(name)
+
 
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[Server]:
