@@ -20,7 +20,7 @@ def test_a_sources_limit_holds_over_two_processes(online: Online, prefect_server
         results = list(pool.map(lambda lake: online.site.run(*command, **lake), lakes))
     assert [result.code for result in results] == [0, 0]
     assert [result.facts["sources"][0]["landed"] for result in results] == [len(online.api.records)] * 2
-    assert online.api.peak == 2
+    assert online.api.peak <= 2  # each process alone would ask four at once; whether they meet is up to the machine
     limit = prefect_server.limit("source-online-orders")
     assert (limit.limit, limit.active_slots) == (2, 0)
 
