@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 import click
@@ -41,17 +40,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence
             if cell in COLOURS:
                 text = text.replace(cell, click.style(cell, fg=COLOURS[cell]), 1)
         click.echo(text)
-
-
-def age(at: str | datetime, now: datetime) -> str:
-    """`3 min`, `5 h`, `2 days`."""
-    then = at if isinstance(at, datetime) else datetime.fromisoformat(at)
-    seconds = max(0, int((now - then).total_seconds()))
-    for size, word in ((86400, "day"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            count = seconds // size
-            return f"{count} {word}{'s' if word == 'day' and count > 1 else ''}"
-    return f"{seconds} s"
 
 
 def number(value: Any) -> str:
