@@ -229,8 +229,9 @@ def _judge_inputs(
             what = f"{name} for {interval} lacks {listed(reading.missing)}, not published yet"
             error = Late("input.missing", what, reading.table, f"sluice run {each.product} --for {reading.missing[0]}")
         if error is None and reading.rows == 0 and not (read_to and read_to >= interval.end):
-            error = Late("input.missing", f"{name} has no rows for {interval}", reading.table,
-                         f"Look at `sluice ingest {each.source or each.product}`; then run again.")  # fmt: skip
+            look = f"sluice ingest {each.source}" if each.source else f"sluice run {each.product}"
+            what = f"{name} has no rows for {interval}"
+            error = Late("input.missing", what, reading.table, f"Look at `{look}`; then run again.")
         if error is None:
             continue
         if each.required:
