@@ -27,7 +27,7 @@ def in_the_middle(online: Online) -> subprocess.Popen[str]:
     raise AssertionError("the run ended before it had planned its sources")
 
 
-def completes(online: Online) -> None:
+def assert_completes(online: Online) -> None:
     online.api.delay = 0.0
     assert online.site.sluice("run", "daily_sales", "--for", "2026-05-01").code == 0
     silver = online.site.rows("silver", "store_orders")
@@ -47,7 +47,7 @@ def test_ctrl_c_stops_at_once_and_the_next_run_completes(online: Online, prefect
     assert prefect_server.flow_runs()[0].state.name == "Crashed"
     assert prefect_server.limit("source-online-orders").active_slots == 0
     assert online.site.versions() == {}
-    completes(online)
+    assert_completes(online)
 
 
 def test_kill_9_in_the_middle_and_the_next_run_completes(online: Online, prefect_server: Server) -> None:
@@ -55,7 +55,7 @@ def test_kill_9_in_the_middle_and_the_next_run_completes(online: Online, prefect
     process = in_the_middle(online)
     process.kill()
     finished(process)
-    completes(online)
+    assert_completes(online)
     prefect_server.forget_limit(
         "source-online-orders"
     )  # a slot of it is taken for a minute: not the next test's matter

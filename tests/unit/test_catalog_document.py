@@ -116,4 +116,4 @@ def test_any_text_is_read_or_refused_never_a_crash(tmp_path_factory: pytest.Temp
     """Whatever an editor leaves behind, the answer is a sentence."""
     folder = tmp_path_factory.mktemp("any")
     with suppress(Unreadable):
-        parsed(folder, text.encode("utf-8", "surrogatepass"))
+        assert isinstance(parsed(folder, text.encode("utf-8", "surrogatepass")).value, dict)
