@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -55,11 +56,22 @@ class Report:
         print(json.dumps(asdict(self), default=str))
 
 
-def run(module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Report:
-    """`python -m module …` in a process of its own."""
-    command = [sys.executable, "-m", module, *arguments]
+@dataclass(frozen=True)
+class Program:
+    """`python -m module arguments…`, which ends by handing back a `Report`. `python`: of another environment, for
+    peers."""
+
+    module: str
+    arguments: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    python: str = sys.executable
+
+
+def run(program: Program) -> Report:
+    """Once, in a process of its own."""
+    command = [program.python, "-m", program.module, *program.arguments]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **program.environment})
     wall, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} stopped with {done.returncode}:\n{done.stdout[-4000:]}")
@@ -68,6 +80,36 @@ def run(module: str, arguments: Sequence[str], environment: Mapping[str, str] | 
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     whole = Cost(cpu, wall, max((c.peak_mb for c in stages.values()), default=0), sum(c.rows for c in stages.values()))
     return Report(stages, found["facts"], whole)
+
+
+def turns(programs: Mapping[str, Callable[[int], Program]], rounds: int) -> dict[str, list[Report]]:
+    """A B A B …, so that a neighbour on the machine slows them all alike. `programs`: by name, one for each round, as
+    each round may need a folder of its own."""
+    found: dict[str, list[Report]] = {name: [] for name in programs}
+    for number in range(rounds):
+        for name, program in programs.items():
+            found[name].append(run(program(number)))
+    return found
+
+
+def median(reports: Sequence[Report], what: Callable[[Report], float]) -> float:
+    return statistics.median(what(report) for report in reports)
+
+
+def cpu(report: Report) -> float:
+    """Of the whole process: the interpreter's start and the imports too."""
+    assert report.whole is not None
+    return report.whole.cpu
+
+
+def wall(report: Report) -> float:
+    assert report.whole is not None
+    return report.whole.wall
+
+
+def peak(report: Report) -> float:
+    assert report.whole is not None
+    return report.whole.peak_mb
 
 
 def machine() -> dict[str, Any]:

@@ -42,13 +42,15 @@ def run(wanted: Namespace) -> dict[str, Figure]:
             )
             common = ["--dsn", server.dsn, "--answer"]
             script = measure.run(
-                "bench.tpch.script", ["--folder", str(folder / "script"), *common, str(folder / "script.parquet")]
+                measure.Program(
+                    "bench.tpch.script", ["--folder", str(folder / "script"), *common, str(folder / "script.parquet")]
+                )
             )
-            service = measure.run(
+            service = measure.run(measure.Program(
                 "bench.tpch.service",
                 ["--lake", str(folder / "lake"), "--workers", str(wanted.workers), "--first", first, "--last", last,
                  *common, str(folder / "service.parquet")],
-            )  # fmt: skip
+            ))  # fmt: skip
         _same(folder, service)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
