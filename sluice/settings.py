@@ -7,6 +7,7 @@ from Secret blocks; they never stand in a contract.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -34,6 +35,11 @@ class Settings(BaseSettings):
         description="Object-store options: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, AWS_REGION …",
     )
     workers: int = Field(4, ge=1, le=256, description="How many splits and partitions one process works on at a time.")
+    runner: str = Field(
+        "threads",
+        description="Where tasks run: `threads` of this process, `dask` for worker processes on this machine, or the "
+        "address of a Dask scheduler, tcp://host:8786.",
+    )
     refine_rows: int = Field(
         250_000, ge=1000, description="Rows each worker refines at a time: bounds memory, not results."
     )
@@ -51,6 +57,13 @@ class Settings(BaseSettings):
         # Polars takes env=prod in a path for a partition, and delta-rs takes p%20q for `p q`: both read other tables.
         if found := [sign for sign in "=%" if sign in value]:
             raise ValueError(f"the lake's path has a {found[0]!r} in it, which its readers take for something else")
+        return value
+
+    @field_validator("runner")
+    @classmethod
+    def _known_runner(cls, value: str) -> str:
+        if value not in ("threads", "dask") and not re.fullmatch(r"(tcp|tls|ws|wss)://[^/\s]+:\d+", value):
+            raise ValueError(f"{value!r} is not threads, dask or the address of a scheduler like tcp://host:8786")
         return value
 
     @field_validator("storage")
