@@ -2,7 +2,7 @@
 
     SluiceError(code, what, where, remedy)
     ├── Transient      retry with backoff, then stop             exit 4
-    │                  source.unreachable  source.throttled  server.unreachable  lake.conflict  lake.unavailable
+    │                  source.unreachable  source.throttled  server.unreachable  workers.lost  lake.conflict …
     ├── Late           wait a bounded time, then escalate        exit 7
     │                  source.late  input.missing
     ├── Broken         never retried; the source's owner mends   exit 5
@@ -28,6 +28,7 @@ CODES: dict[str, str] = {
     "source.unreachable": "the source did not answer, or broke off",
     "source.throttled": "the source asked us to come back later",
     "server.unreachable": "the Prefect server does not answer",
+    "workers.lost": "the Dask scheduler does not answer, or workers were killed one after another",
     "lake.conflict": "another run published the same thing first",
     "lake.unavailable": "the lake's storage did not answer",
     # Late
@@ -57,6 +58,7 @@ CODES: dict[str, str] = {
     "settings.invalid": "a setting is missing or has a wrong value",
     "settings.connection": "no address is configured for a connection the contract names",
     "settings.secret": "no value is configured for a secret the contract names",
+    "workers.differ": "a Dask worker has another lake, catalog or code than the flow",
     "catalog.invalid": "a contract is not valid",
     "catalog.unknown": "no source or product has that name",
     "catalog.cycle": "products read each other in a circle",

@@ -27,8 +27,13 @@ class Threads(ThreadPoolTaskRunner[Any]):
 
 
 def task_runner() -> Any:
-    """Bounded threads: Prefect's default is as many as there are tasks, and memory goes with them."""
-    return Threads(max_workers=load().workers)
+    """Bounded threads: Prefect's default is as many as there are tasks, and memory goes with them. Or Dask."""
+    settings = load()
+    if settings.runner == "threads":
+        return Threads(max_workers=settings.workers)
+    from tasks import _workers  # only who asks for Dask pays for its import, and needs it
+
+    return _workers.local(settings.workers) if settings.runner == "dask" else _workers.Workers(address=settings.runner)
 
 
 def by_hand(flow: Flow[..., Any], *arguments: Any) -> int:

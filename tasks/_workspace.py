@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
 
 from prefect.runtime import flow_run
 
 from sluice.settings import Settings, load
 from sluice.steps.demand import demand, parse
 from sluice.steps.workspace import Workspace
+
+_given: ContextVar[Mapping[str, Any]] = ContextVar("given", default=MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -34,23 +41,38 @@ def wanted(product: str, interval: str | None) -> Wanted:
 
 
 def workspace() -> Workspace:
-    """Read once per flow run and process: a split must not pay for reading the catalog again."""
-    return _workspace(str(flow_run.id or ""), _values(load()))
+    """Read once per flow run and process: neither catalog nor settings (11 ms) are read again for every split."""
+    run = str(flow_run.id or "")
+    return _of_run(run, tuple(sorted(_given.get().items()))) if run else _workspace()
+
+
+@contextmanager
+def given(settings: Iterable[tuple[str, Any]]) -> Iterator[None]:
+    """For a task on a worker: the flow's settings go before those of the worker's environment."""
+    token = _given.set(dict(settings))
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
+def given_settings(ws: Workspace) -> tuple[tuple[str, Any], ...]:
+    """What a run says and not a machine: its clock, its actor, its sizes. No address and no secret."""
+    own = {"lake", "catalog", "connections", "secrets", "storage", "runner"}
+    return tuple(sorted({**load().model_dump(exclude=own), "actor": ws.actor}.items()))
+
+
+def _settings() -> Settings:
+    return load().model_copy(update=_given.get())
 
 
 @lru_cache(maxsize=8)
-def _workspace(run: str, values: tuple[tuple[str, str], ...]) -> Workspace:
-    facts = {"flow_run": run} if run else {}
-    return Workspace.of(load(), secret=_from_block).with_facts(**facts)
+def _of_run(run: str, given: tuple[tuple[str, Any], ...]) -> Workspace:
+    return _workspace().with_facts(flow_run=run)
 
 
-def _values(settings: Settings) -> tuple[tuple[str, str], ...]:
-    plain = {
-        name: str(value) for name, value in settings.model_dump(exclude={"connections", "secrets", "storage"}).items()
-    }
-    for group in ("connections", "secrets", "storage"):
-        plain |= {f"{group}.{k}": v.get_secret_value() for k, v in getattr(settings, group).items()}
-    return tuple(sorted(plain.items()))
+def _workspace() -> Workspace:
+    return Workspace.of(_settings(), secret=_from_block)
 
 
 def _from_block(kind: str, name: str) -> str | None:
