@@ -12,12 +12,15 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+_ROOT = Path(__file__).parent.parent
 
 
 @dataclass
@@ -70,15 +73,22 @@ class Program:
 def run(program: Program) -> Report:
     """Once, in a process of its own."""
     command = [program.python, "-m", program.module, *program.arguments]
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **program.environment})
-    wall, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} stopped with {done.returncode}:\n{done.stdout[-4000:]}")
-    found = json.loads(done.stdout.splitlines()[-1])
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT), **program.environment}
+    start = time.monotonic()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdout=output, env=environment)
+        # Of this very process and those it waited for; another child of ours may end at the same time.
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.monotonic() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        said = output.read().decode(errors="replace")
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} stopped with {process.returncode}:\n{said[-4000:]}")
+    found = json.loads(said.splitlines()[-1])
     stages = {name: Cost(**cost) for name, cost in found["stages"].items()}
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    whole = Cost(cpu, wall, max((c.peak_mb for c in stages.values()), default=0), sum(c.rows for c in stages.values()))
+    peak_mb = max((c.peak_mb for c in stages.values()), default=0)
+    whole = Cost(used.ru_utime + used.ru_stime, wall, peak_mb, sum(c.rows for c in stages.values()))
     return Report(stages, found["facts"], whole)
 
 
@@ -88,8 +98,14 @@ def turns(programs: Mapping[str, Callable[[int], Program]], rounds: int) -> dict
     found: dict[str, list[Report]] = {name: [] for name in programs}
     for number in range(rounds):
         for name, program in programs.items():
-            found[name].append(run(program(number)))
+            found[name].append(report := run(program(number)))
+            say(f"    round {number + 1} of {rounds}: {name} {cpu(report):.2f} CPU s, {peak(report):.0f} MB")
     return found
+
+
+def say(line: str) -> None:
+    """How far it is, for whoever waits; figures go to standard output."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def median(reports: Sequence[Report], what: Callable[[Report], float]) -> float:
