@@ -11,7 +11,7 @@ from sluice.steps.milestones import say
 from sluice.steps.workspace import new_run
 from tasks import land, refine, report
 from tasks._ingestion import Ingestion
-from tasks._limits import ensure_limits
+from tasks._limits import ensure_limits, give_back_free
 from tasks._presets import is_conflict, value
 from tasks._running import task_runner
 from tasks._workspace import workspace
@@ -56,6 +56,7 @@ def ingest_sources(
             break
         say("%s: another run landed first; planned anew", ", ".join(pending))
         done.errors = {s: e for s, e in done.errors.items() if s not in pending}
+    give_back_free()
     facts = value(report.report_ingestion.submit(run, done.landed, done.refined, done.errors, sources))
     return facts, done.errors
 
