@@ -22,8 +22,9 @@ from sluice.lake.table import ActiveFile, Snapshot
 from sluice.model.facts import Fact, Notice, Plan, Position, Split, StagedFile
 from sluice.model.interval import Calendar, Interval
 from sluice.model.source import Cursor, SourceContract
+from sluice.ops import memory
 from sluice.sources.base import connect
-from sluice.steps import landing, settled
+from sluice.steps import landing, room, settled
 from sluice.steps.milestones import count, say
 from sluice.steps.workspace import Workspace
 
@@ -60,6 +61,7 @@ class LandedSplit(Fact):
     highest: int | None = None
     nulls: int = 0
     notices: tuple[dict[str, Any], ...] = ()
+    cost: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Landed(Fact):
     known: int = 0
     problems: int = 0
     notices: tuple[dict[str, Any], ...] = ()
+    cost: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def unchanged(self) -> bool:
@@ -112,6 +115,7 @@ def plan(ws: Workspace, source: str, batch: str, want: Sequence[Interval] = ()) 
     )
 
 
+@room.within(lambda plan: memory.LANDING)
 def land_split(ws: Workspace, plan: Landing, split: Split) -> LandedSplit:
     """Reads one split and stages it; nobody sees it yet."""
     contract = ws.catalog.source(plan.source)
@@ -132,8 +136,9 @@ def land_split(ws: Workspace, plan: Landing, split: Split) -> LandedSplit:
         content = naming.digest(unit or "", version) if version else naming.content(_comparable(frame))
         name = naming.file_name(content, f"{plan.batch}-{naming.digest(split.id)[:8]}", len(files), unit)
         # By day, so that refining some days reads their row groups and not the whole table once for every group.
-        files.append(table.write(frame.sort("_event_on", maintain_order=True), name))
-        totals.add(frame, unit)
+        ordered = frame if frame["_event_on"].is_sorted() else frame.sort("_event_on", maintain_order=True)
+        files.append(table.write(ordered, name))
+        totals.add(ordered, unit)
     failpoints.reach("land.staged")
     say("%s: read %s, %s", plan.source, split.label, count(totals.rows, "row"))
     return LandedSplit(
@@ -177,6 +182,7 @@ def commit_landing(ws: Workspace, plan: Landing, parts: Sequence[LandedSplit]) -
         known=sum(part.known for part in parts),
         problems=sum(part.problems for part in parts) if files else 0,
         notices=notices,
+        cost=room.total((part.cost for part in parts), rows, sum(f.size for f in files)),
     )
     if not files and not replaced and not moved:
         return result
@@ -201,6 +207,7 @@ def commit_landing(ws: Workspace, plan: Landing, parts: Sequence[LandedSplit]) -
             "dates": dates,
             "splits": len(plan.splits),
             "notices": notices,
+            "cost": result.cost,
             "contract": plan.contract,
             "cut": settled.cut_of(ws.catalog.source(plan.source)),
             **ws.signature(),

@@ -46,19 +46,23 @@ def _chunks(connection: Any, select: sql.Composable, chunk_bytes: int) -> Iterat
     with ThreadPoolExecutor(1, thread_name_prefix="postgres-copy") as executor:
         copying = executor.submit(_copy, connection, statement, writing)
         try:
-            buffer, wanted = bytearray(), chunk_bytes
-            while received := os.read(reading, _PIPE_BUFFER):
-                buffer += received
-                while len(buffer) >= wanted:
-                    if end := _end_of_last_row(buffer, wanted):
+            buffer, filled = bytearray(chunk_bytes), 0
+            while received := os.readv(reading, [memoryview(buffer)[filled:]]):
+                filled += received
+                while filled == len(buffer):
+                    if end := _end_of_last_row(buffer, filled):
                         yield bytes(memoryview(buffer)[:end])
-                        del buffer[:end]
-                        wanted = chunk_bytes
+                        rest = buffer[end:]
+                        filled = len(rest)
+                        if len(buffer) == chunk_bytes:
+                            buffer[:filled] = rest  # in place: fresh memory for each chunk costs more than copying
+                        else:
+                            buffer = rest.ljust(chunk_bytes)
                     else:  # one row is larger than a chunk
-                        wanted *= 2
+                        buffer += bytes(len(buffer))
             copying.result()  # an error comes out before the last, perhaps torn, chunk does
-            if buffer:
-                yield bytes(buffer)
+            if filled:
+                yield bytes(memoryview(buffer)[:filled])
         finally:
             os.close(reading)
             if not copying.done():  # the reader left early; a server busy elsewhere in the query must hear of it too
@@ -76,9 +80,15 @@ def _end_of_last_row(buffer: bytearray, within: int) -> int:
     """Where the last whole row of the first `within` bytes ends: after a line break with an even number of quotes
     before it. It depends on the rows alone, never on how they came, so that equal snapshots give equal chunks."""
     end = buffer.rfind(b"\n", 0, within) + 1
-    odd = buffer.count(b'"', 0, end) % 2
+    odd = _quotes(buffer, 0, end) % 2
     while end and odd:
         before = buffer.rfind(b"\n", 0, end - 1) + 1
-        odd ^= buffer.count(b'"', before, end) % 2
+        odd ^= _quotes(buffer, before, end) % 2
         end = before
     return end
+
+
+def _quotes(buffer: bytearray, start: int, end: int) -> int:
+    """From the first one on: finding is five times as fast as counting, and many tables have none."""
+    first = buffer.find(b'"', start, end)
+    return buffer.count(b'"', first, end) if first >= 0 else 0
