@@ -56,6 +56,7 @@ CODES: dict[str, str] = {
     "volume.low": "the interval has far fewer rows than its history",
     # Misconfigured
     "settings.invalid": "a setting is missing or has a wrong value",
+    "memory.too_small": "a piece of work that cannot be made smaller does not fit in the memory there is",
     "settings.connection": "no address is configured for a connection the contract names",
     "settings.secret": "no value is configured for a secret the contract names",
     "workers.differ": "a Dask worker has another lake, catalog or code than the flow",

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sluice.errors import Misconfigured
+from sluice.ops.memory import Cap, cap, parse
 
 
 class Settings(BaseSettings):
@@ -40,11 +41,10 @@ class Settings(BaseSettings):
         description="Where tasks run: `threads` of this process, `dask` for worker processes on this machine, or the "
         "address of a Dask scheduler, tcp://host:8786.",
     )
-    refine_rows: int = Field(
-        250_000, ge=1000, description="Rows each worker refines at a time: bounds memory, not results."
-    )
-    eager_rows: int = Field(
-        2_000_000, ge=0, description="Up to this many input rows a product is built in memory; above it, streamed."
+    memory: str = Field(
+        "",
+        description="The most that one process may hold, like 2GB or 512MB. Unset: three quarters of what the machine "
+        "or the container has.",
     )
     now: datetime | None = Field(
         None, description="Pretend that it is this time: for demonstrations and tests. Unset: the clock."
@@ -66,6 +66,13 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not threads, dask or the address of a scheduler like tcp://host:8786")
         return value
 
+    @field_validator("memory")
+    @classmethod
+    def _a_size(cls, value: str) -> str:
+        if value:
+            parse(value)
+        return value
+
     @field_validator("storage")
     @classmethod
     def _no_unsafe_rename(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
@@ -82,6 +89,10 @@ class Settings(BaseSettings):
             if options.get("aws_endpoint_url", "").startswith("http://"):
                 options.setdefault("aws_allow_http", "true")
         return options
+
+    def cap(self) -> Cap:
+        """What this process may hold, here and now."""
+        return cap(self.memory)
 
     def address(self, name: str) -> str:
         return _named(self.connections, name, "settings.connection", "connection", "SLUICE_CONNECTIONS__")

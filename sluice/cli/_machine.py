@@ -11,12 +11,12 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from sluice.ops import memory
 from sluice.steps._health import Finding
 
 _ROOT = Path(__file__).resolve().parents[2]
 _NAMED = ("prefect", "polars", "deltalake", "great-expectations", "pydantic", "httpx", "psycopg2-binary")
 _FILES = 1024  # open files: a scan over a year of small partitions opens hundreds at once
-_MEMORY = 2 * 1024**3
 
 
 def findings() -> Iterator[Finding]:
@@ -95,15 +95,7 @@ def _limits() -> Iterator[Finding]:
     few = files != resource.RLIM_INFINITY and files < _FILES
     yield Finding("files", "warn" if few else "ok", f"{files} may be open at once (hard limit {hard})",
                   f"ulimit -n {max(_FILES, 4096)}" if few else "")  # fmt: skip
-    cores, memory = len(os.sched_getaffinity(0)), _memory()
-    little = memory < _MEMORY
-    yield Finding("machine", "warn" if little else "ok", f"{cores} cores, {memory / 1024**3:.1f} GiB of memory",
-                  "Lower SLUICE_REFINE_ROWS and SLUICE_EAGER_ROWS, or give it 2 GiB." if little else "")  # fmt: skip
-
-
-def _memory() -> int:
-    """Bytes that this process may use: the machine's, or less where a container says so."""
-    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = Path("/sys/fs/cgroup/memory.max")
-    said = limit.read_text().strip() if limit.is_file() else "max"
-    return min(whole, int(said)) if said.isdigit() else whole
+    cap = memory.cap()
+    cores, little = len(os.sched_getaffinity(0)), cap.bytes < memory.SMALLEST
+    yield Finding("machine", "warn" if little else "ok", f"{cores} cores, {memory.said(cap.bytes)} of memory ({cap.of})",
+                  f"Give it {memory.said(memory.SMALLEST)} or more; see docs/how-to/memory.md." if little else "")  # fmt: skip

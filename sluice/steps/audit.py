@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from itertools import islice
@@ -12,13 +12,14 @@ from typing import Any
 import polars as pl
 
 from sluice.model.facts import Check, Fact, StagedFile
+from sluice.ops import memory
 from sluice.quality import formulas
 from sluice.quality.checks import product_checks
 from sluice.quality.profile import profile
 from sluice.quality.reconcile import reconcile
 from sluice.quality.verdict import judge
 from sluice.quality.volume import volume
-from sluice.steps import settled
+from sluice.steps import room, settled
 from sluice.steps.build import PARTITION, BuildPlan, Candidate
 from sluice.steps.inputs import Pinned
 from sluice.steps.milestones import count, say
@@ -41,6 +42,7 @@ class Verdict(Fact):
     caveats: tuple[str, ...]
     metrics: dict[str, str | None]
     profile: dict[str, dict[str, Any]]
+    cost: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def passed(self) -> bool:
@@ -49,6 +51,13 @@ class Verdict(Fact):
 
 def audit(ws: Workspace, plan: BuildPlan, candidate: Candidate) -> dict[str, Verdict]:
     """Every check of the contract over every interval of the candidate."""
+    with room.taken(ws.memory, candidate.held * memory.AUDITING) as cost:
+        verdicts = _verdicts(ws, plan, candidate)
+    cost.cpu /= max(len(verdicts), 1)
+    return {label: replace(verdict, cost=cost.facts()) for label, verdict in verdicts.items()}
+
+
+def _verdicts(ws: Workspace, plan: BuildPlan, candidate: Candidate) -> dict[str, Verdict]:
     from sluice.quality.gate import audit as gate
 
     say("%s: auditing %s", plan.product, count(len(candidate.files), "interval"))

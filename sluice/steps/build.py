@@ -17,11 +17,12 @@ from sluice.lake import naming
 from sluice.model.facts import Fact
 from sluice.model.interval import Interval
 from sluice.model.product import ProductContract
+from sluice.ops import memory
 from sluice.ops.words import listed
-from sluice.steps import landing, settled
+from sluice.steps import apart, landing, room, settled
 from sluice.steps.inputs import Pinned, Reading, interval_label
 from sluice.steps.land import position_of
-from sluice.steps.milestones import count, say
+from sluice.steps.milestones import count, say, span
 from sluice.steps.publications import app, newest
 from sluice.steps.standing import Standing
 from sluice.steps.workspace import Workspace
@@ -63,6 +64,7 @@ class BuildPlan(Fact):
     contract: str
     contract_version: str
     code: str
+    room: int = 0  # bytes of memory that the largest chunk takes
 
     def each(self) -> list[IntervalPlan]:
         return [IntervalPlan.from_dict(i) for i in self.intervals]
@@ -76,6 +78,8 @@ class Candidate(Fact):
     rows: dict[str, int]
     outside: int = 0  # rows the transform made for intervals nobody asked for
     labels: tuple[str, ...] = field(default_factory=tuple)
+    held: int = 0  # bytes of memory that the rows take
+    cost: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 def plan(
@@ -125,7 +129,9 @@ def plan(
             )
         )
     todo = [p for p in plans if p.state == "build"]
-    chunks, path = _chunks(todo, ws.eager_rows)
+    held, common, longest = _held(pinned, contract, todo)
+    chunks, path = _chunks(held, common, min(ws.memory.working // 2, ws.eager_rows * longest))
+    most = max((common + sum(held[label] for label in chunk) for chunk in chunks), default=0)
     return BuildPlan(
         product=product,
         run=run,
@@ -137,10 +143,22 @@ def plan(
         contract=hashed,
         contract_version=contract.version,
         code=code,
+        room=ws.memory.working if path == "streaming" else most,
     )
 
 
+@room.within(lambda plan: plan.room)
 def build(ws: Workspace, plan: BuildPlan, labels: Sequence[str]) -> Candidate:
+    """The candidate for these intervals. What is streamed runs in a process of its own, and alone."""
+    if plan.path == "streaming":
+        candidate = Candidate.from_dict(apart.answer(ws, plan, labels))
+    else:
+        candidate = staged(ws, plan, labels)
+    say("%s: built %s, %s", plan.product, span(labels), count(sum(candidate.rows.values()), "row"))
+    return candidate
+
+
+def staged(ws: Workspace, plan: BuildPlan, labels: Sequence[str]) -> Candidate:
     """Runs the transform over these intervals at once and stages one file an interval."""
     contract = ws.catalog.product(plan.product)
     ws.catalog.transform(plan.product)  # loaded first: what is on the disk after that does not matter
@@ -157,6 +175,10 @@ def build(ws: Workspace, plan: BuildPlan, labels: Sequence[str]) -> Candidate:
             "build.schema", f"{nowhere} rows of {plan.product} have no {contract.output.interval}, so no interval",
             str(ws.catalog.path_of(plan.product)), "Give each row one in transform.py, or filter it out there.",
         )  # fmt: skip
+    held = int(made.estimated_size())
+    if held * memory.AUDITING > ws.memory.working:
+        what = f"auditing {plan.product} {span(labels)}, {count(made.height, 'row')},"
+        raise memory.refuse(what, held * memory.AUDITING, ws.memory, str(ws.catalog.path_of(plan.product)))
     inside = made.filter(pl.col(PARTITION).is_in(list(labels)))
     files: dict[str, list[dict[str, Any]]] = {label: [] for label in labels}
     rows = dict.fromkeys(labels, 0)
@@ -166,8 +188,7 @@ def build(ws: Workspace, plan: BuildPlan, labels: Sequence[str]) -> Candidate:
         name = naming.file_name(contents[label], plan.run, 0, label)
         files[label].append(ws.gold(plan.product).write(body, name, {PARTITION: label}).as_dict())
     failpoints.reach("build.staged")
-    say("%s: built %s, %s", plan.product, _span(labels), count(sum(rows.values()), "row"))
-    return Candidate(files, rows, made.height - inside.height, tuple(labels))
+    return Candidate(files, rows, made.height - inside.height, tuple(labels), held)
 
 
 def conformed(made: pl.DataFrame, contract: ProductContract, where: str) -> pl.DataFrame:
@@ -199,10 +220,6 @@ def conformed(made: pl.DataFrame, contract: ProductContract, where: str) -> pl.D
             )  # fmt: skip
         made = made.with_columns(cast.alias(name))
     return made.select(list(wanted))
-
-
-def _span(labels: Sequence[str]) -> str:
-    return labels[0] if len(labels) == 1 else f"{labels[0]}..{labels[-1]}"
 
 
 def _lost(before: pl.Series, after: pl.Series) -> bool:
@@ -260,23 +277,41 @@ def _standing(publication: Any) -> dict[str, Any] | None:
     return {"version": publication.version, "at": publication.at, "rows": facts["rows"], "metrics": facts["metrics"]}
 
 
-def _chunks(todo: Sequence[IntervalPlan], budget: int) -> tuple[tuple[tuple[str, ...], ...], str]:
+def _held(pinned: Pinned, contract: ProductContract, todo: Sequence[IntervalPlan]) -> tuple[dict[str, int], int, int]:
+    """What the inputs' rows take while the transform runs in memory, by interval; what those rows take that every
+    interval reads; and the longest row."""
+    each, common, longest = dict.fromkeys((p.label for p in todo), 0), 0, 1
+    for name, said in contract.inputs.items():
+        snapshot = pinned.snapshots[name]
+        if snapshot is None or not todo:
+            continue
+        row = room.row_bytes(snapshot, snapshot.files()) * memory.BUILDING
+        longest = max(longest, row)
+        if said.as_of == "latest":
+            common += todo[0].inputs[name]["rows"] * row
+            continue
+        for plan in todo:
+            rows = pinned.rows_read(name, plan.interval) if said.lookback else plan.inputs[name]["rows"]
+            each[plan.label] += rows * row
+    return each, common, longest
+
+
+def _chunks(held: Mapping[str, int], common: int, budget: int) -> tuple[tuple[tuple[str, ...], ...], str]:
     """Small builds run eagerly in one pass; large ones by runs of intervals; a huge single interval is streamed."""
-    if not todo:
+    if not held:
         return (), "eager"
-    weights = {p.label: sum(r["rows"] for r in p.inputs.values()) for p in todo}
-    if sum(weights.values()) <= budget:
-        return (tuple(weights),), "eager"
-    if max(weights.values()) > budget:
-        return tuple((label,) for label in weights), "streaming"
+    if common + sum(held.values()) <= budget:
+        return (tuple(held),), "eager"
+    if common + max(held.values()) > budget:
+        return tuple((label,) for label in held), "streaming"
     chunks: list[list[str]] = [[]]
-    rows = 0
-    for label, weight in weights.items():
-        if chunks[-1] and rows + weight > budget:
+    size = common
+    for label, weight in held.items():
+        if chunks[-1] and size + weight > budget:
             chunks.append([])
-            rows = 0
+            size = common
         chunks[-1].append(label)
-        rows += weight
+        size += weight
     return tuple(tuple(c) for c in chunks), "chunked"
 
 

@@ -68,6 +68,10 @@ class Pinned:
         rows, missing = sum(f.rows for f in own), self._missing(each, snapshot, interval)
         return Reading(table, snapshot.version, partitions, rows, content, refused, missing)
 
+    def rows_read(self, name: str, interval: Interval) -> int:
+        """Rows of the files that are read for an interval, what the lookback adds among them."""
+        return 0 if self.snapshots[name] is None else sum(f.rows for f in self._files(name, [interval], lookback=True))
+
     def frame(self, name: str, intervals: Sequence[Interval], *, lookback: bool = True) -> pl.LazyFrame | None:
         """The rows the transform gets for these intervals; None where the input was never there."""
         each, snapshot = self.contract.inputs[name], self.snapshots[name]

@@ -16,7 +16,7 @@ from sluice import failpoints
 from sluice.errors import SluiceError
 from sluice.lake.commit import commit
 from sluice.model.facts import Fact, StagedFile
-from sluice.steps import settled
+from sluice.steps import room, settled
 from sluice.steps.audit import Verdict
 from sluice.steps.build import PARTITION, BuildPlan, Candidate, IntervalPlan
 from sluice.steps.milestones import count, say
@@ -38,6 +38,7 @@ class Published(Fact):
     errors: dict[str, dict[str, Any]] = field(default_factory=dict)
     checks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     path: str = "eager"
+    cost: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False)  # of building and auditing
 
     @property
     def worst(self) -> str:
@@ -61,9 +62,14 @@ def publish(
     outcomes |= {label: "refused" for label, verdict in verdicts.items() if not verdict.passed}
     outcomes |= {label: "degraded" if plans[label].caveats else "published" for label in passed}
     diffs = {label: difference(plans[label].standing, verdicts[label]) for label in verdicts}
+    size = sum(f["size"] for each in files.values() for f in each)
+    cost = {
+        "build": room.total((c.cost for c in candidates), plan.rows, size),
+        "audit": room.total((v.cost for v in verdicts.values()), sum(v.rows for v in verdicts.values()), size),
+    }
     version = None
     if passed:
-        version = _commit(ws, plan, passed, files, verdicts, outcomes, diffs, reason)
+        version = _commit(ws, plan, passed, files, verdicts, outcomes, diffs, reason, cost)
     errors = _record(ws, plan, plans, verdicts, files)
     return Published(
         product=plan.product,
@@ -79,6 +85,7 @@ def publish(
         errors=errors,
         checks={label: list(v.checks) for label, v in verdicts.items()},
         path=plan.path,
+        cost=cost,
     )
 
 
@@ -102,6 +109,7 @@ def _commit(
     outcomes: Mapping[str, str],
     diffs: Mapping[str, Any],
     reason: str,
+    cost: Mapping[str, Any],
 ) -> int:
     contract = ws.catalog.product(plan.product)
     settled.refuse_edited(ws, plan.product, plan.contract)
@@ -124,6 +132,7 @@ def _commit(
             "code": plan.code,
             "cut": settled.cut_of(contract),
             "path": plan.path,
+            "cost": cost,
             "intervals": {
                 label: _interval_facts(plans[label], verdicts[label], outcomes[label], diffs[label]) for label in passed
             },

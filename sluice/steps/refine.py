@@ -21,9 +21,10 @@ from sluice.lake.commit import commit
 from sluice.lake.table import Snapshot, Table
 from sluice.model.facts import Fact, StagedFile
 from sluice.model.source import SourceContract
+from sluice.ops import memory
 from sluice.quality.sieve import Sieved, sieve
-from sluice.steps import landing, moved, settled
-from sluice.steps.milestones import count, say
+from sluice.steps import landing, moved, room, settled
+from sluice.steps.milestones import count, say, span
 from sluice.steps.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Refining(Fact):
     expected: dict[str, int]  # table -> application version
     groups: tuple[tuple[str, ...], ...]
     contract: str
+    room: int = 0  # bytes of memory that the largest group takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class RefinedDays(Fact):
     reasons: dict[str, int]
     reported: dict[str, int]
     schemas: dict[str, dict[str, str]]
+    cost: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Refined(Fact):
     changed: tuple[str, ...] = ()
     refused: dict[str, dict[str, Any]] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
+    cost: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def rejected(self) -> int:
@@ -91,10 +95,11 @@ def plan(ws: Workspace, source: str, run: str) -> Refining:
     days = refused.union(*(entry.facts.get("dates", {}) for entry in landings))
     withdrawn = any(entry.facts.get("replaced_rows") for entry in landings)
     days, together = moved.closed(contract, bronze, (silver, quarantine), days, withdrawn=withdrawn)
-    groups = _grouped(bronze, sorted(days), together, ws.refine_rows)
-    return Refining(source, run, bronze.version if days else None, expected, groups, contract.hash)
+    groups, needed = _grouped(ws, bronze, sorted(days), together)
+    return Refining(source, run, bronze.version if days else None, expected, groups, contract.hash, needed)
 
 
+@room.within(lambda plan: plan.room)
 def refine_days(ws: Workspace, plan: Refining, days: Sequence[str]) -> RefinedDays:
     """Sieves these days and stages their silver and quarantine files."""
     contract = ws.catalog.source(plan.source)
@@ -110,13 +115,11 @@ def refine_days(ws: Workspace, plan: Refining, days: Sequence[str]) -> RefinedDa
     frames = {"silver": sieved.silver, "quarantine": sieved.quarantine}
     staged: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for layer, frame in frames.items():
-        names = naming.contents(frame.drop("_landed_at", "_batch", "_contract"), PARTITION)
-        bodies = landing.pieces(frame, PARTITION)
-        staged[layer] = {
-            day: [_stage(tables[layer], bodies[day], names[day], day, plan.run)] if day in bodies else []
-            for day in days
-            if layer == "quarantine" or day not in refused
-        }
+        contents = naming.contents(frame.drop("_landed_at", "_batch", "_contract"), PARTITION)
+        kept = [day for day in days if layer == "quarantine" or day not in refused]
+        names = {d: naming.file_name(contents[d], plan.run, 0, d) for d in kept if d in contents}
+        files = tables[layer].write_each(frame, PARTITION, names)
+        staged[layer] = {day: [files[day].as_dict()] if day in files else [] for day in kept}
     failpoints.reach("refine.staged")
     return RefinedDays(
         silver=staged["silver"],
@@ -143,6 +146,7 @@ def commit_refining(ws: Workspace, plan: Refining, parts: Sequence[RefinedDays])
     for part in parts:
         reasons.update(part.reasons)
         reported.update(part.reported)
+    cost = room.total((part.cost for part in parts), sum(c["in"] for c in counts.values()), _staged_bytes(parts))
     facts = {
         "kind": "refine",
         "source": plan.source,
@@ -151,6 +155,7 @@ def commit_refining(ws: Workspace, plan: Refining, parts: Sequence[RefinedDays])
         "refused": refused,
         "reasons": reasons,
         "reported": reported,  # rows that break a rule which only reports
+        "cost": cost,
         "contract": plan.contract,
         **ws.signature(),
     }
@@ -163,7 +168,7 @@ def commit_refining(ws: Workspace, plan: Refining, parts: Sequence[RefinedDays])
     say("%s: refined %s, %s: %d good, %d set aside, %d superseded", plan.source, days, count(rows[0], "row"), *rows[1:])
     for day, refusal in refused.items():
         log.warning("%s %s: %s", plan.source, day, refusal["what"])
-    return Refined(plan.source, version, counts, tuple(changed), refused, dict(reasons))
+    return Refined(plan.source, version, counts, tuple(changed), refused, dict(reasons), cost)
 
 
 def last_refining(silver: Snapshot | None) -> dict[str, Any] | None:
@@ -176,19 +181,24 @@ def _rows_of(bronze: Snapshot, days: Sequence[str]) -> pl.DataFrame:
     return bronze.scan(files).filter(of_days).collect()
 
 
-def _grouped(bronze: Snapshot, days: list[str], together: list[set[str]], budget: int) -> tuple[tuple[str, ...], ...]:
-    """Neighbouring days, up to the row budget a group; days that share a key stay in one group."""
+def _grouped(
+    ws: Workspace, bronze: Snapshot, days: list[str], together: list[set[str]]
+) -> tuple[tuple[tuple[str, ...], ...], int]:
+    """Neighbouring days, as many as fit in memory, and what the largest group takes there. Days that share a key stay
+    in one group."""
     if not days:
-        return ()
+        return (), 0
     low, high = pl.Series([days[0], days[-1]]).str.to_date()
     files = moved.files_touching(bronze, low, high)
-    if sum(f.rows for f in files) <= budget:
-        return (tuple(days),)
+    row = room.row_bytes(bronze, files) * memory.REFINING
+    budget = min(ws.refine_rows, ws.memory.working // 2 // row)
+    if (rows := sum(f.rows for f in files)) <= budget:
+        return (tuple(days),), rows * row
     heights = _heights(bronze.scan(files))
     leader = {day: min(group) for group in together for day in group}
     groups: list[list[str]] = []
     at: dict[str, int] = {}
-    rows = 0
+    rows = most = 0
     for day in days:
         if (first := leader.get(day)) in at and first is not None:
             groups[at[first]].append(day)
@@ -199,7 +209,13 @@ def _grouped(bronze: Snapshot, days: list[str], together: list[set[str]], budget
         rows += heights.get(day, 0)
         groups[-1].append(day)
         at[day] = len(groups) - 1
-    return tuple(tuple(g) for g in groups)
+    for group in groups:
+        rows = sum(heights.get(day, 0) for day in group)
+        if rows * row > ws.memory.working:
+            what = f"refining {span(group)}, {count(rows, 'row')} of {bronze.table} that belong together,"
+            raise memory.refuse(what, rows * row, ws.memory, str(bronze.table))
+        most = max(most, rows)
+    return tuple(tuple(g) for g in groups), most * row
 
 
 def _heights(rows: pl.LazyFrame) -> dict[str, int]:
@@ -278,8 +294,10 @@ def _held_back(
     }
 
 
-def _stage(table: Table, body: pl.DataFrame, content: str, day: str, run: str) -> dict[str, Any]:
-    return table.write(body, naming.file_name(content, run, 0, day), {PARTITION: day}).as_dict()
+def _staged_bytes(parts: Sequence[RefinedDays]) -> int:
+    return sum(
+        f["size"] for p in parts for layer in (p.silver, p.quarantine) for files in layer.values() for f in files
+    )
 
 
 def _replace(

@@ -14,6 +14,7 @@ from sluice.catalog import Catalog
 from sluice.catalog import load as load_catalog
 from sluice.errors import SluiceError
 from sluice.lake.table import Lake, Table
+from sluice.ops.memory import GB, Cap
 from sluice.settings import Settings
 from sluice.sources.base import Reach
 
@@ -27,6 +28,8 @@ class Workspace:
     reach: Reach
     actor: str = ""
     workers: int = 4
+    memory: Cap = field(default_factory=lambda: Cap(4 * GB))
+    # Not settings: larger pieces of work gain nothing that was measurable, and cost memory that others may want.
     refine_rows: int = 250_000
     eager_rows: int = 2_000_000
     facts: dict[str, Any] = field(default_factory=dict)  # stands in every commit: e.g. the orchestrator's run id
@@ -57,8 +60,7 @@ class Workspace:
             ),
             actor=settings.actor or _user(),
             workers=settings.workers,
-            refine_rows=settings.refine_rows,
-            eager_rows=settings.eager_rows,
+            memory=settings.cap(),
         )
 
     def with_facts(self, **facts: Any) -> Workspace:
