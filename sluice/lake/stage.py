@@ -1,33 +1,28 @@
 """Writes Parquet files that no reader can see yet, with the statistics Delta's readers skip by.
 
-A staged file belongs to nobody until a commit names it. On a disk it is written under a temporary name,
-checked, flushed to the platter and renamed: a power cut must not leave a committed file without its bytes.
+A staged file belongs to nobody until a commit names it. On a disk it gets its name when it is whole, and is flushed to
+the platter before anybody hears of it: a power cut must not leave a committed file without its bytes.
 """
 
 from __future__ import annotations
 
-import math
+import ctypes
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import polars as pl
 
+from sluice.lake import parquet, statistics
 from sluice.model.facts import StagedFile
 
-STATS_COLUMNS = 32  # Delta's own default; wider tables carry statistics on their first columns
-_PARQUET: dict[str, Any] = {"compression": "zstd", "compression_level": 1}
 # Readers skip row groups by their bounds. A landed chunk of 130,000 rows, sorted by day, is read in sixteenths; a
 # partition is mostly read whole.
 _ROW_GROUP, _ROW_GROUP_IN_PARTITION = 8_192, 131_072
-_LONGEST_TEXT = 64  # longer texts are left out of min/max, as truncation would need care at both ends
-_EPOCH = datetime(1970, 1, 1)
+_MANY = 16  # files; fewer are flushed one by one
 _OF_THE_CONNECTION = {
     "allow_http", "allow_invalid_certificates", "connect_timeout", "proxy_url", "timeout", "user_agent",
 }  # fmt: skip
@@ -48,102 +43,76 @@ def write(
     storage: dict[str, str] | None = None,
 ) -> StagedFile:
     """Writes `frame` (without partition columns) below the table at `root`; the name is the caller's to make unique."""
-    partition = partition or {}
+    path = _path(name, partition or {})
+    body = parquet.encode(frame, parquet.many_valued(frame), _ROW_GROUP_IN_PARTITION if partition else _ROW_GROUP)
+    _put(root, path, body, storage or {})
+    _flush(root, [path])
+    return StagedFile(path, frame.height, len(body), statistics.of(frame), partition or {})
+
+
+def write_each(
+    root: str, frame: pl.DataFrame, by: str, names: Mapping[str, str], *, storage: dict[str, str] | None = None
+) -> dict[str, StagedFile]:
+    """A file for each value of a column that has a name: its rows in their order, without that column.
+
+    A first landing of seven years is 2,500 days, so what a file costs beside its rows is paid here once for all:
+    statistics, the choice of encodings, and the way to the platter.
+    """
+    ordered = frame if frame[by].is_sorted() else frame.sort(by, maintain_order=True)
+    rows, start = ordered.drop(by), 0
+    plain, said = parquet.many_valued(rows), statistics.of_each(frame, by)
+    staged: dict[str, StagedFile] = {}
+    for height, each in ordered[by].rle().struct.unnest().iter_rows():
+        if (name := names.get(value := str(each))) is not None:
+            path = _path(name, {by: value})
+            body = parquet.encode(rows.slice(start, height), plain, _ROW_GROUP_IN_PARTITION)
+            _put(root, path, body, storage or {})
+            staged[value] = StagedFile(path, height, len(body), said[value], {by: value})
+        start += height
+    _flush(root, [file.path for file in staged.values()])
+    return staged
+
+
+def _path(name: str, partition: dict[str, str]) -> str:
     for value in partition.values():
         if not _PARTITION.fullmatch(value):
             raise ValueError(f"{value!r} cannot name a partition")
-    folder = "/".join(f"{k}={v}" for k, v in partition.items())
-    path = f"{folder}/{name}.parquet" if folder else f"{name}.parquet"
-    parquet = {**_PARQUET, "row_group_size": _ROW_GROUP_IN_PARTITION if partition else _ROW_GROUP}
-    if is_local(root):
-        size = _write_local(Path(root) / path, frame, parquet)
-    else:
-        size = _write_remote(f"{root}/{path}", frame, parquet, storage or {})
-    return StagedFile(path, frame.height, size, statistics(frame), partition)
+    return "/".join([*(f"{k}={v}" for k, v in partition.items()), f"{name}.parquet"])
 
 
-def statistics(frame: pl.DataFrame) -> str:
-    """Delta's statistics of a frame: numRecords, minValues, maxValues, nullCount, as exact JSON.
+def _put(root: str, path: str, body: bytes, storage: dict[str, str]) -> None:
+    if not is_local(root):
+        import obstore
 
-    Column by column and not as one query: of a small file's cost, planning that query was the most (2.2 of 3.5 ms).
-    """
-    columns = frame.get_columns()[:STATS_COLUMNS]
-    nulls = {each.name: each.null_count() for each in columns}
-    lows: dict[str, Any] = {}
-    highs: dict[str, Any] = {}
-    for each in columns:
-        low, high = _bounds(each)
-        if low is not None and high is not None:
-            lows[each.name], highs[each.name] = low, high
-    facts = {"numRecords": frame.height, "minValues": lows, "maxValues": highs, "nullCount": nulls}
-    return _encoder.encode(facts).decode()
-
-
-_encoder = msgspec.json.Encoder(decimal_format="number")
-
-
-def _bounds(values: pl.Series) -> tuple[Any, Any]:
-    """The lowest and highest value as Delta writes them; None where there is none, or none that readers understand."""
-    kind = values.dtype
-    if isinstance(kind, pl.Date | pl.Datetime):
-        ends = values.cast(pl.Int64)  # `to_physical` would be planned as a query
-        return _written(ends.min(), kind), _written(ends.max(), kind)
-    if not (kind.is_numeric() or isinstance(kind, pl.String)):
-        return None, None
-    # NaN is above every number, so a column that holds one has no bound.
-    low: Any = values.min()
-    high: Any = values.nan_max() if kind.is_float() else values.max()
-    return (low, high) if _can_bound(low) and _can_bound(high) else (None, None)
-
-
-def _can_bound(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return not (isinstance(value, str) and len(value) > _LONGEST_TEXT)
-
-
-def _written(value: Any, kind: pl.DataType) -> str | None:
-    """Days or microseconds since 1970 as text. Polars knows years that Delta's readers cannot read: they bound none."""
-    if value is None:
-        return None
-    try:
-        if kind == pl.Date:
-            return (_EPOCH + timedelta(days=value)).date().isoformat()
-        return (_EPOCH + timedelta(microseconds=value)).isoformat(timespec="microseconds") + "Z"
-    except OverflowError:
-        return None
-
-
-def _write_local(target: Path, frame: pl.DataFrame, parquet: dict[str, Any]) -> int:
+        folder, _, name = f"{root}/{path}".rpartition("/")
+        with _outages():
+            obstore.put(object_store(folder, storage), name, body)
+        return
+    target = Path(root, path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        try:
-            frame.write_parquet(temporary, **parquet)
-        except pl.exceptions.ComputeError as error:  # so Polars says that the disk is full
-            raise OSError(str(error)) from error
-        with temporary.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(-4, os.SEEK_END)
-            if file.read(4) != b"PAR1":  # a full disk has left files without their footer
-                raise OSError(f"{temporary} was not written completely")
-            os.fsync(file.fileno())
+        temporary.write_bytes(body)
         temporary.replace(target)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
-    sync_folder(target.parent)
-    return size
+        raise
 
 
-def _write_remote(uri: str, frame: pl.DataFrame, parquet: dict[str, Any], storage: dict[str, str]) -> int:
-    import obstore
-
-    buffer = BytesIO()  # one staged chunk, so bounded by the split; the log needs its exact size
-    frame.write_parquet(buffer, **parquet)
-    folder, _, name = uri.rpartition("/")
-    with _outages():
-        obstore.put(object_store(folder, storage), name, buffer.getvalue())
-    return buffer.tell()
+def _flush(root: str, paths: Sequence[str]) -> None:
+    """Files and their folders to the platter. Each is asked for by itself, as that tells whether it got there; where
+    there are many, the whole file system is told first, and then each finds its work done. One by one, 2,500 small
+    files in a folder each cost 0.3 ms of CPU and 3 ms of waiting a file."""
+    if not is_local(root):
+        return
+    if len(paths) > _MANY and hasattr(libc := ctypes.CDLL(None), "syncfs"):  # Linux has it
+        with _opened(root) as descriptor:
+            libc.syncfs(descriptor)
+    for path in paths:
+        with _opened(f"{root}/{path}") as descriptor:
+            os.fsync(descriptor)
+    for folder in dict.fromkeys(path.rpartition("/")[0] for path in paths):
+        sync_folder(Path(root, folder))
 
 
 def read_text(folder: str, name: str, storage: dict[str, str]) -> str:
@@ -189,8 +158,14 @@ def object_store(uri: str, storage: dict[str, str]) -> Any:
 
 
 def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
+    with _opened(folder) as descriptor:
         os.fsync(descriptor)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)

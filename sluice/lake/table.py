@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +87,13 @@ class Table:
             return stage.write(self.uri, frame, name, partition=partition, storage=self.lake.storage)
         except OSError as error:
             raise Transient("lake.unavailable", f"a file of {self} cannot be written: {error}", self.uri) from error
+
+    def write_each(self, frame: pl.DataFrame, by: str, names: Mapping[str, str]) -> dict[str, StagedFile]:
+        """Stages a file for each value of the partition column that has a name, all together."""
+        try:
+            return stage.write_each(self.uri, frame, by, names, storage=self.lake.storage)
+        except OSError as error:
+            raise Transient("lake.unavailable", f"files of {self} cannot be written: {error}", self.uri) from error
 
     def scan_staged(self, files: Iterable[StagedFile], schema: pl.Schema, partition: str | None = None) -> pl.LazyFrame:
         """Exactly these files, committed or not, in the given schema."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sluice.errors import Transient
-from sluice.lake import stage
+from sluice.lake import statistics
 from sluice.lake.commit import commit
 from sluice.lake.table import Table
 from tests.support import lake
@@ -32,6 +37,22 @@ KINDS = pl.DataFrame(
     schema_overrides={"money": pl.Decimal(38, 2), "at": pl.Datetime("us", "UTC"), "none": pl.String},
 )
 
+VALUE_TYPES = {
+    "whole": pl.Int32(), "money": pl.Decimal(15, 2), "share": pl.Float64(), "name": pl.String(), "on": pl.Date(),
+    "at": pl.Datetime("us", "UTC"), "local": pl.Datetime("us"), "yes": pl.Boolean(), "far": pl.Date(),
+}  # fmt: skip
+VALUES = (
+    st.integers(-(2**31), 2**31 - 1),
+    st.decimals(-(10**12), 10**12, places=2),
+    st.floats(),
+    st.text(max_size=3) | st.just("z" * 65),
+    st.dates(),
+    st.datetimes(timezones=st.just(UTC)),
+    st.datetimes(),
+    st.booleans(),
+    st.integers(-(2**31), 2**31 - 1),
+)
+
 
 def committed(table: Table, frame: pl.DataFrame) -> Table:
     commit(table, frame.schema, run="run", add=[table.write(frame, "file")], metadata={})
@@ -40,7 +61,7 @@ def committed(table: Table, frame: pl.DataFrame) -> Table:
 
 def test_statistics_are_complete_and_exact() -> None:
     """create_write_transaction takes whatever it is handed; a wrong bound makes readers skip rows that are there."""
-    said = json.loads(stage.statistics(KINDS), parse_float=Decimal)
+    said = json.loads(statistics.of(KINDS), parse_float=Decimal)
     assert said["numRecords"] == 3
     assert said["nullCount"] == {
         "whole": 0, "money": 1, "share": 1, "name": 0, "on": 1, "at": 1, "yes": 1, "tags": 1, "none": 3
@@ -95,22 +116,20 @@ def test_years_that_only_polars_knows_have_no_bounds_and_stop_nothing() -> None:
         on=pl.when(pl.col("on").is_null()).then(pl.lit(4_000_000).cast(pl.Date)).otherwise("on"),
         at=pl.lit(2**62).cast(pl.Datetime("us", "UTC")),
     )
-    said = json.loads(stage.statistics(far))
+    said = json.loads(statistics.of(far))
     assert said["minValues"] == said["maxValues"] == {}
     assert said["nullCount"] == {"on": 0, "at": 0}
 
 
 def test_a_column_with_infinities_or_nan_has_no_bounds() -> None:
     """NaN is in no order and JSON has no infinity: a bound that leaves them out hides their rows."""
-    said = json.loads(
-        stage.statistics(pl.DataFrame({"a": [1.0, float("nan")], "b": [1.0, float("inf")], "c": [1.0, 2]}))
-    )
+    said = json.loads(statistics.of(pl.DataFrame({"a": [1.0, float("nan")], "b": [1.0, float("inf")], "c": [1.0, 2]})))
     assert said["maxValues"] == {"c": 2.0}
 
 
 def test_long_texts_have_no_bounds_rather_than_cut_ones() -> None:
     """A cut maximum is below the truth: readers would skip the row."""
-    assert json.loads(stage.statistics(pl.DataFrame({"t": ["x" * 65, "a"]})))["maxValues"] == {}
+    assert json.loads(statistics.of(pl.DataFrame({"t": ["x" * 65, "a"]})))["maxValues"] == {}
 
 
 @pytest.mark.parametrize("value", ["a' OR '1'='1", "x/y", "..", "../../etc", "a=b", "é", "50%", " ", "", "a b", "-x"])
@@ -149,3 +168,85 @@ def test_nothing_but_the_file_is_left_in_the_folder(tmp_path: Path) -> None:
     staged = table.write(pl.DataFrame({"n": [1]}), "file")
     assert [p.name for p in Path(table.uri).iterdir()] == ["file.parquet"]
     assert staged.size == (Path(table.uri) / staged.path).stat().st_size
+
+
+NAMES = {"2026-05-01": "a", "2026-05-03": "c"}
+DAYS = [date(2026, 5, 3), date(2026, 5, 1), date(2026, 5, 2)]
+
+
+def test_days_written_together_are_what_they_are_alone(tmp_path: Path) -> None:
+    """Seven years land at once and a night lands alone: rows, order and statistics must not tell which."""
+    frame = pl.concat([KINDS.with_columns(day=pl.lit(day)) for day in DAYS])
+    together, alone = lake.table(tmp_path / "together"), lake.table(tmp_path / "alone")
+    staged = together.write_each(frame, "day", NAMES)
+    assert list(staged) == sorted(NAMES)
+    for day, file in staged.items():
+        assert replace(file, size=0) == replace(alone.write(KINDS, NAMES[day], {"day": day}), size=0)
+        assert pl.read_parquet(f"{together.uri}/{file.path}", hive_partitioning=False).equals(KINDS)
+
+
+@settings(max_examples=50, deadline=None)
+@given(rows=st.lists(st.tuples(st.integers(0, 3), *(each | st.none() for each in VALUES)), max_size=20))
+def test_statistics_of_many_files_are_those_of_each(rows: list[tuple[object, ...]]) -> None:
+    """Two ways to one answer, as a query is dear for one file and cheap for 2,500."""
+    frame = pl.DataFrame(
+        rows,
+        schema=["file", *VALUE_TYPES],
+        orient="row",
+        schema_overrides={**VALUE_TYPES, "file": pl.Int64, "far": pl.Int32},
+    ).with_columns(pl.col("far").cast(pl.Date))
+    each = {
+        str(file): statistics.of(part.drop("file"))
+        for (file,), part in frame.partition_by("file", as_dict=True).items()
+    }
+    assert statistics.of_each(frame, "file") == each
+
+
+def test_nothing_is_named_before_it_is_on_the_platter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power cut a committed file without its bytes cannot be told from a good one until it is read."""
+    flushed: list[str] = []
+    real = os.fsync
+
+    def watched(descriptor: int) -> None:
+        flushed.append(os.path.realpath(f"/proc/self/fd/{descriptor}"))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    days = pl.DataFrame({"n": range(100)}).with_columns(day=pl.date(2026, 1, 1) + pl.duration(days="n"))
+    table = lake.table(tmp_path)
+    staged = table.write_each(days, "day", {str(day): "file" for day in days["day"]})
+    files = {str(Path(table.uri, file.path).resolve()) for file in staged.values()}
+    assert len(files) == 100
+    assert files | {str(Path(file).parent) for file in files} <= set(flushed)
+
+
+def test_files_that_could_not_all_be_written_leave_no_half_ones(tmp_path: Path) -> None:
+    """The disk is full at the third day: nothing is staged, and what is whole waits for the sweep like any orphan."""
+    frame = pl.concat(
+        [pl.DataFrame({"n": range(1000 * (n == 2) + 1)}).with_columns(day=pl.lit(f"d{n}")) for n in range(4)]
+    )
+    table = lake.table(tmp_path)
+    blocked = Path(table.uri, "day=d2")
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("not a folder")
+    with pytest.raises(Transient) as full:
+        table.write_each(frame, "day", {f"d{n}": "file" for n in range(4)})
+    assert full.value.code == "lake.unavailable"
+    assert table.snapshot() is None
+    assert [path.name for path in Path(table.uri).rglob("*.tmp")] == []
+
+
+def test_a_column_of_many_values_and_one_of_few_come_back_alike(tmp_path: Path) -> None:
+    """They are encoded apart, and the choice is made from a sample: what it did not foresee must only cost bytes."""
+    rows = 5_000
+    frame = pl.DataFrame(
+        {
+            "few_then_many": [0] * (rows // 2 + 600) + list(range(rows // 2 - 600)),
+            "many_then_few": [*map(str, range(rows // 2 + 600)), *["x"] * (rows // 2 - 600)],
+            "a.b": [None if n % 3 else f"{n}" for n in range(rows)],
+        }
+    )
+    table = lake.table(tmp_path)
+    file = table.write(frame, "file")
+    assert pl.read_parquet(f"{table.uri}/{file.path}").equals(frame)
+    assert duckdb.sql(f"SELECT * FROM '{table.uri}/{file.path}'").fetchall() == frame.rows()
