@@ -79,8 +79,10 @@ def sluice() -> None:
 def call(args: list[str]) -> int:
     """Runs one command and returns its exit code; an error ends in a sentence, a place and a remedy."""
     from sluice.errors import SluiceError
+    from sluice.ops.memory import refuse_few_addresses
 
     try:
+        refuse_few_addresses()
         code = sluice.main(args=args, prog_name="sluice", standalone_mode=False)
     except SluiceError as error:
         _show_error(error, as_json="--json" in args)

@@ -7,7 +7,6 @@ Standard library only: it is asked before Polars is imported, which hangs where 
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import resource
@@ -96,19 +95,6 @@ def refuse(what: str, need: int, cap: Cap, where: str, remedy: str = "") -> Misc
         where,
         remedy or f"Set SLUICE_MEMORY={enough}MB or more, on a machine that has it. Nothing was changed.",
     )
-
-
-def prepare() -> None:
-    """Before Polars is imported. Under `ulimit -v` what allocators only reserve counts like what is used: fewer arenas,
-    nothing kept. Misconfigured where even that would leave Polars waiting for a thread that cannot start."""
-    # Freed pages go back at once and not when the kernel asks for them: a tenth less at the peak, for no CPU measured.
-    settings = "muzzy_decay_ms:0"
-    addresses, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if addresses != resource.RLIM_INFINITY:
-        settings += ",retain:false"
-        if sys.platform == "linux":
-            ctypes.CDLL(None).mallopt(-8, 2)  # M_ARENA_MAX: glibc reserves 64 MB for each
-    os.environ.setdefault("_RJEM_MALLOC_CONF", settings)
 
 
 def refuse_few_addresses() -> None:
