@@ -8,7 +8,9 @@ timestamp without a zone as UTC. Here a value either is of the type, to the last
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -21,6 +23,11 @@ _INSTANT = (
     rf"^{_DAY}[Tt ][0-9]{{2}}:[0-9]{{2}}(:[0-5][0-9](\.[0-9]{{1,6}}0*)?)?"  # a 60th second is none of ours
     r" ?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?$"
 )
+_USUAL = re.compile(
+    rf"{_DAY}(?P<between>[T ])[0-9]{{2}}:[0-9]{{2}}:[0-5][0-9](\.[0-9]{{1,6}})?"
+    r"(?P<end>Z|(?P<sign>[+-])(?P<hours>0[0-9]|1[0-4]):(?P<minutes>[0-5][0-9])|)"
+)
+_LOOKED_AT = 100  # texts, to find one that says how the others are written
 _TRUE, _FALSE = ["true", "t", "1", "yes", "y"], ["false", "f", "0", "no", "n"]
 
 
@@ -90,27 +97,62 @@ def _from_text(text: pl.Expr, want: ColumnType, form: str | None, timezone: str)
 
 def _timestamp(text: pl.Expr, form: str | None, timezone: str) -> pl.Expr:
     """An instant. Without an offset it is local time; an hour that a clock change skips or repeats is none."""
-
-    def local(value: pl.Expr, pattern: str) -> pl.Expr:
-        naive = value.str.to_datetime(pattern, strict=False, time_unit="us")
-        return naive.dt.replace_time_zone(timezone, ambiguous="null", non_existent="null").dt.convert_time_zone("UTC")
-
-    def zoned(value: pl.Expr, pattern: str) -> pl.Expr:
-        return value.str.to_datetime(pattern, strict=False, time_unit="us", time_zone="UTC")
-
-    if form:
-        instant = zoned(text, form) if "%z" in form else local(text, form)
-    else:
-        iso = (
-            pl.when(text.str.contains(_INSTANT))
-            .then(text)
-            .str.replace(r"^(\S{10})[t ]", "${1}T")
-            .str.replace(r" ?[Zz]$", "+00:00")
-            .str.replace(r"^(\S{16})([+-].*)?$", "${1}:00${2}")
-            .str.replace(r"(:.*[+-]\d\d)$", "${1}:00")
+    if form is None:
+        instant = text.map_batches(
+            lambda texts: _instants(texts, timezone), return_dtype=pl.Datetime("us", "UTC"), is_elementwise=True
         )
-        instant = pl.coalesce(zoned(iso, "%Y-%m-%dT%H:%M:%S%.f%z"), local(iso, "%Y-%m-%dT%H:%M:%S%.f"))
+    else:
+        instant = _zoned(text, form) if "%z" in form else _local(text.str.to_datetime(form, **_LENIENT), timezone)
     return instant.map_batches(_readable, return_dtype=pl.Datetime("us", "UTC"), is_elementwise=True)
+
+
+_LENIENT: dict[str, Any] = {"strict": False, "time_unit": "us"}
+
+
+def _instants(texts: pl.Series, timezone: str) -> pl.Series:
+    """What writes times writes them all in one way. Those of the first one's shape are cut at fixed places, which takes
+    a tenth of the 1.5 microseconds that a text of any shape does."""
+    shape = next((m for text in texts.head(_LOOKED_AT) if text and (m := _USUAL.fullmatch(text))), None)
+    frame = texts.to_frame("text")
+    if shape is None:
+        return frame.select(_of_any_shape(pl.col("text"), timezone)).to_series()
+    between, end = shape["between"], shape["end"]
+    same = rf"^{_DAY}{between}[0-9]{{2}}:[0-9]{{2}}:[0-5][0-9](\.[0-9]{{1,6}})?{re.escape(end)}$"
+    usual = frame.select(pl.col("text").str.contains(same)).to_series()
+    seconds = pl.col("text").str.head(19).str.to_datetime(f"%Y-%m-%d{between}%H:%M:%S", **_LENIENT)
+    micros = pl.col("text").str.strip_suffix(end).str.slice(20).str.pad_end(6, "0").cast(pl.Int64)
+    clock = seconds + pl.duration(microseconds=micros)
+    if end:
+        ahead = timedelta(hours=int(shape["hours"] or 0), minutes=int(shape["minutes"] or 0))
+        instant = (clock - (-ahead if shape["sign"] == "-" else ahead)).dt.replace_time_zone("UTC")
+    else:
+        instant = _local(clock, timezone)
+    if usual.all():
+        return frame.select(instant).to_series()
+    frame = frame.with_columns(text=pl.when(usual).then("text"), other=pl.when(~usual).then("text"))
+    return frame.select(pl.coalesce(instant, _of_any_shape(pl.col("other"), timezone))).to_series()
+
+
+def _of_any_shape(text: pl.Expr, timezone: str) -> pl.Expr:
+    iso = (
+        pl.when(text.str.contains(_INSTANT))
+        .then(text)
+        .str.replace(r"^(\S{10})[t ]", "${1}T")
+        .str.replace(r" ?[Zz]$", "+00:00")
+        .str.replace(r"^(\S{16})([+-].*)?$", "${1}:00${2}")
+        .str.replace(r"(:.*[+-]\d\d)$", "${1}:00")
+    )
+    local = iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", **_LENIENT)
+    return pl.coalesce(_zoned(iso, "%Y-%m-%dT%H:%M:%S%.f%z"), _local(local, timezone))
+
+
+def _zoned(text: pl.Expr, form: str) -> pl.Expr:
+    return text.str.to_datetime(form, time_zone="UTC", **_LENIENT)
+
+
+def _local(clock: pl.Expr, timezone: str) -> pl.Expr:
+    zoned = clock.dt.replace_time_zone(timezone, ambiguous="null", non_existent="null")
+    return zoned.dt.convert_time_zone("UTC")
 
 
 def _readable(times: pl.Series) -> pl.Series:

@@ -171,6 +171,37 @@ def test_every_instant_that_python_writes_is_read_back(at: datetime, offset: tim
     assert value == at.replace(tzinfo=offset or UTC)
 
 
+offsets = st.none() | st.sampled_from([0, 0, 300, -210, 14 * 60, 15 * 60]).map(lambda m: timezone(timedelta(minutes=m)))
+writings = st.tuples(st.sampled_from("T "), st.sampled_from(["auto", "seconds", "milliseconds", "minutes"]))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.none()
+        | st.sampled_from(["", "soon", "2026-02-30T10:00:00Z", "2026-05-01T10:00:60Z", "2026-05-01T25:00:00"])
+        | st.tuples(st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29)), offsets, writings),
+        min_size=1,
+        max_size=6,
+    ),
+    offsets,
+)
+def test_how_a_neighbour_is_written_changes_no_instant(found: list[Any], usual: timezone | None) -> None:
+    """The first text's shape tells how most others are read: one of another shape, or none, must not come out wrong."""
+    texts, expected = list[str | None](), list[Any]()
+    for each in found:
+        if each is None or isinstance(each, str):
+            texts.append(each)
+            expected.append(each if each is None else REJECTED)
+            continue
+        at, offset, (between, spec) = each
+        text = at.replace(tzinfo=offset or usual).isoformat(between, spec)
+        texts.append(text.replace("+00:00", "Z"))
+        instant = datetime.fromisoformat(text)
+        expected.append(instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC))
+    assert read("timestamp", *texts, timezone="UTC") == expected
+
+
 @settings(deadline=None)
 @given(st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1)))
 @example(datetime(2026, 3, 29, 2, 30))
