@@ -9,7 +9,6 @@ Importing this module imports Great Expectations (seconds): only `sluice.quality
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,41 +28,12 @@ from great_expectations.expectations.row_conditions import (
 )
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from sluice.quality.masks import Operand
+from sluice.quality.engine_batch import Batch, Question, Wanted
 
 _COMPARE: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     "==": pl.Expr.__eq__, "!=": pl.Expr.__ne__, "<": pl.Expr.__lt__,
     "<=": pl.Expr.__le__, ">": pl.Expr.__gt__, ">=": pl.Expr.__ge__,
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A metric that needs the data: one aggregate, what becomes of its value, and the masks it refers to by name.
-
-    Masks are columns of their own, since Polars' elimination of common expressions still evaluated `is_duplicated`
-    twice for a count and its samples (2.1.0: 0.39 s of CPU instead of 0.19 for a million rows).
-    """
-
-    expr: pl.Expr
-    finish: Callable[[Any], Any] | None = None
-    masks: Mapping[str, pl.Expr] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Batch:
-    """One frame under audit, its schema, and what is known of it so far: values, and the metrics that failed."""
-
-    execution_engine: PolarsExecutionEngine
-    frame: pl.LazyFrame
-    schema: pl.Schema
-    values: dict[Any, Any] = field(default_factory=dict)
-    failures: dict[Any, Exception] = field(default_factory=dict)
-
-    def operand(self, name: str) -> Operand:
-        if name not in self.schema:
-            raise KeyError(f"there is no column {name!r}")
-        return Operand(name, self.schema[name])
 
 
 class PolarsExecutionEngine(ExecutionEngine[pl.Expr]):
@@ -73,22 +43,27 @@ class PolarsExecutionEngine(ExecutionEngine[pl.Expr]):
         frame: pl.LazyFrame = batch_spec.batch_data
         batch_spec.batch_data = "a Polars frame"  # results carry the spec; they must not carry the rows
         loaded = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        return Batch(self, frame, frame.collect_schema()), BatchMarkers({"ge_load_time": loaded})
+        return Batch(self, frame), BatchMarkers({"ge_load_time": loaded})
 
-    def batch(self, domain: dict[str, Any]) -> Batch:
+    def batch(self, domain: Mapping[str, Any]) -> Batch:
         held: dict[Any, Any] = self.batch_manager.batch_data_cache
         batch: Batch = held[domain.get("batch_id") or self.batch_manager.active_batch_data_id]
         return batch
 
     def get_domain_records(self, domain_kwargs: dict[str, Any]) -> pl.LazyFrame:
-        frame = self.batch(domain_kwargs).frame
-        condition = domain_kwargs.get("row_condition")
+        frame, where = self.batch(domain_kwargs).frame, self.where(domain_kwargs)
+        return frame if where is None else frame.filter(where)
+
+    def where(self, domain: Mapping[str, Any]) -> pl.Expr | None:
+        """The rows that the domain's condition speaks of."""
+        condition = domain.get("row_condition")
         if not condition:
-            return frame
+            return None
         parsed = deserialize_row_condition(condition)
         if not isinstance(parsed, Condition):
             raise ValueError(f"row conditions in text are not supported: {condition!r}")
-        return frame.filter(self.condition_to_filter_clause(parsed))
+        clause: pl.Expr = self.condition_to_filter_clause(parsed)
+        return clause
 
     def get_compute_domain(
         self, domain_kwargs: dict[str, Any], domain_type: str | MetricDomainTypes, accessor_keys: Any = None
@@ -105,72 +80,41 @@ class PolarsExecutionEngine(ExecutionEngine[pl.Expr]):
         metrics: dict[Any, Any] | None = None,
         runtime_configuration: dict[str, Any] | None = None,
     ) -> dict[Any, Any]:
-        """All of them in one collect. A failure names one metric: the message is then that metric's own.
+        """Great Expectations' own way to ask. A failure names one metric: the message is then that metric's own.
 
-        Great Expectations asks three times for what failed; the answers are remembered, so that asking is free.
+        It asks three times for what failed; the answers are remembered, so that asking is free.
         """
         asked = sorted(metrics_to_resolve, key=lambda metric: str(metric.id))
         if not asked:
             return {}
         batch = self.batch(asked[0].metric_domain_kwargs)
-        fresh = [each for each in asked if each.id not in batch.values and each.id not in batch.failures]
-        wanted: list[tuple[MetricConfiguration, Wanted]] = []
-        for each in fresh:
+        self.answer(batch, asked)
+        (known,) = batch.known.values()
+        for each in asked:
+            if each.id in known.failures:
+                cause = known.failures[each.id]
+                raise MetricResolutionError(message=first_line(cause), failed_metrics=(each,)) from cause
+        return {each.id: known.values[each.id] for each in asked}
+
+    def answer(self, batch: Batch, metrics: Iterable[MetricConfiguration]) -> None:
+        """Every metric for every candidate of the batch; the answers are kept there."""
+        known = next(iter(batch.known.values()))
+        fresh = {each.id: each for each in metrics if each.id not in known.values and each.id not in known.failures}
+        questions = []
+        for each in fresh.values():
             _, provider = registry.get_metric_provider(each.metric_name, self)
+            domain = each.metric_domain_kwargs
             try:
-                answer = provider(self, each.metric_domain_kwargs, each.metric_value_kwargs)
-            except Exception as error:  # noqa: BLE001 - kept for this metric alone and raised below
-                batch.failures[each.id] = error
+                answer = provider(self, domain, each.metric_value_kwargs)
+                where = self.where(domain) if isinstance(answer, Wanted) else None
+            except Exception as error:  # noqa: BLE001 - kept for this metric alone: whoever asks for it has failed
+                batch.fail(each.id, error)
                 continue
             if isinstance(answer, Wanted):
-                wanted.append((each, answer))
+                questions.append(Question(each.id, answer, where, str(domain.get("row_condition"))))
             else:
-                batch.values[each.id] = answer
-        self._collect(batch, wanted)
-        for each in asked:
-            if each.id in batch.failures:
-                cause = batch.failures[each.id]
-                raise MetricResolutionError(message=_first_line(cause), failed_metrics=(each,)) from cause
-        return {each.id: batch.values[each.id] for each in asked}
-
-    def _collect(self, batch: Batch, wanted: list[tuple[MetricConfiguration, Wanted]]) -> None:
-        """One plan per row condition, all in one go; what fails is found first by its types, then by itself."""
-        if not wanted:
-            return
-        try:
-            self._answer(batch, wanted)
-        except pl.exceptions.PolarsError:
-            sound = []
-            for each in wanted:
-                try:
-                    self._plan([each]).collect_schema()
-                    sound.append(each)
-                except Exception as error:  # noqa: BLE001 - kept for this metric alone and raised by resolve_metrics
-                    batch.failures[each[0].id] = error
-            if len(sound) < len(wanted):
-                self._collect(batch, sound)
-                return
-            for each in sound:
-                try:
-                    self._answer(batch, [each])
-                except Exception as error:  # noqa: BLE001 - as above
-                    batch.failures[each[0].id] = error
-
-    def _answer(self, batch: Batch, wanted: list[tuple[MetricConfiguration, Wanted]]) -> None:
-        groups: dict[str, list[tuple[MetricConfiguration, Wanted]]] = {}
-        for each in wanted:
-            groups.setdefault(str(each[0].metric_domain_kwargs.get("row_condition")), []).append(each)
-        rows = pl.collect_all([self._plan(group) for group in groups.values()])
-        for row, group in zip(rows, groups.values(), strict=True):
-            for place, (metric, wish) in enumerate(group):
-                value = row.item(0, str(place))
-                value = value.to_list() if isinstance(value, pl.Series) else value
-                batch.values[metric.id] = wish.finish(value) if wish.finish else value
-
-    def _plan(self, group: list[tuple[MetricConfiguration, Wanted]]) -> pl.LazyFrame:
-        frame = self.get_domain_records(group[0][0].metric_domain_kwargs)
-        masks = {name: mask for _, each in group for name, mask in each.masks.items()}
-        return frame.with_columns(**masks).select(each.expr.alias(str(at)) for at, (_, each) in enumerate(group))
+                batch.settle(each.id, answer)
+        batch.answer(questions)
 
     def _comparison_condition_to_filter_clause(self, condition: ComparisonCondition) -> pl.Expr:
         operand = self.batch({}).operand(condition.column.name)
@@ -191,6 +135,6 @@ class PolarsExecutionEngine(ExecutionEngine[pl.Expr]):
         return pl.any_horizontal([self.condition_to_filter_clause(each) for each in condition.conditions])
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     return text.strip().split("\n\n")[0] or type(error).__name__

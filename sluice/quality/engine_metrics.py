@@ -13,10 +13,14 @@ from great_expectations.expectations import registry
 from great_expectations.expectations.metrics.metric_provider import MetricProvider
 
 from sluice.quality import masks
-from sluice.quality.engine import PolarsExecutionEngine, Wanted
+from sluice.quality.engine import PolarsExecutionEngine
+from sluice.quality.engine_batch import Ask, Column, Wanted
 from sluice.quality.masks import Operand
+from sluice.quality.vocabulary import EXPECTATIONS
 
 SAMPLES = 20
+_ALONE = {spec.metric for spec in EXPECTATIONS.values() if spec.alone}
+_UNIQUE = ("column_values.unique", "compound_columns.unique")
 
 Provider = Callable[[PolarsExecutionEngine, Mapping[str, Any], Mapping[str, Any]], Any]
 
@@ -60,36 +64,67 @@ def _register(name: str, provider: Provider) -> None:
 
 
 def _family(metric: str) -> dict[str, Provider]:
-    """The metrics Great Expectations derives from one condition. All of them share its evaluation."""
+    """The metrics Great Expectations derives from one condition. All of them share its evaluation, and samples are
+    looked for only where rows are bad."""
 
     def masked(
         engine: PolarsExecutionEngine, domain: Mapping[str, Any], args: Mapping[str, Any]
-    ) -> tuple[list[Operand], pl.Expr, pl.Expr, dict[str, pl.Expr]]:
+    ) -> tuple[list[Operand], pl.Expr, Ask, Ask]:
+        """(operands, the bad rows, how many they are, and 0 if there are none: mostly the same)."""
         operands = _operands(engine, domain)
-        bad, skipped = masks.bad_rows(metric, operands, {**domain, **args})
-        name = _mask_name(metric, operands, {**args, "ignore_row_if": domain.get("ignore_row_if")})
-        return operands, pl.col(name), skipped, {name: bad}
+        bad, _ = masks.bad_rows(metric, operands, {**domain, **args})
+        name = _name(metric, operands, {**args, "ignore_row_if": domain.get("ignore_row_if")})
+        how_many = operands[0].column.null_count() if metric == "column_values.nonnull" else pl.col(name).sum()
+        columns = {name: Column(bad, across=metric not in _ALONE)}
+        if metric in _UNIQUE:
+            twins = _hash(operands).is_duplicated()
+            count = Ask(f"count of {name}", how_many, columns, narrow=(name, lambda rows: rows.filter(twins)))
+            return operands, pl.col(name), count, _repeats(operands)
+        count = Ask(f"count of {name}", how_many, columns)
+        return operands, pl.col(name), count, count
 
     def count(engine: PolarsExecutionEngine, domain: Mapping[str, Any], args: Mapping[str, Any]) -> Wanted:
-        _, bad, _, made = masked(engine, domain, args)
-        return Wanted(bad.sum(), masks=made)
+        _, _, exact, any_ = masked(engine, domain, args)
+        return Wanted(exact) if any_ is exact else Wanted(any_, more=exact, otherwise=0)
 
     def considered(engine: PolarsExecutionEngine, domain: Mapping[str, Any], args: Mapping[str, Any]) -> Wanted:
-        return Wanted(pl.len() - masked(engine, domain, args)[2].sum())
+        operands = _operands(engine, domain)
+        _, skipped = masks.bad_rows(metric, operands, {**domain, **args})
+        name = _name(f"considered by {metric}", operands, {"ignore_row_if": domain.get("ignore_row_if")})
+        return Wanted(Ask(name, pl.len() - skipped.sum()))
 
     def values(engine: PolarsExecutionEngine, domain: Mapping[str, Any], args: Mapping[str, Any]) -> Wanted:
-        operands, bad, _, made = masked(engine, domain, args)
-        if len(operands) == 1:
-            return Wanted(operands[0].column.filter(bad).head(SAMPLES).implode(), masks=made)
-        rows = pl.struct(each.column for each in operands).filter(bad).head(SAMPLES).implode()
-        return Wanted(rows, _tuples if "column_A" in domain else None, made)
+        operands, bad, exact, any_ = masked(engine, domain, args)
+        rows = operands[0].column if len(operands) == 1 else pl.struct(each.column for each in operands)
+        ((name, made),) = exact.columns.items()
+        narrow = exact.narrow
+        if not made.across:
+            narrow = f"first {name}", lambda rows: rows.filter(made.expr).head(SAMPLES)
+        samples = Ask(f"samples of {name}", rows.filter(bad).head(SAMPLES), exact.columns, listed=True, narrow=narrow)
+        return Wanted(any_, _tuples if "column_A" in domain else None, samples, otherwise=())
 
     return {"unexpected_count": count, "filtered_row_count": considered, "unexpected_values": values}
 
 
-def _mask_name(metric: str, operands: list[Operand], args: Mapping[str, Any]) -> str:
+def _hash(operands: list[Operand]) -> pl.Expr:
+    columns = [each.column for each in operands]
+    return columns[0].hash() if len(columns) == 1 else pl.struct(columns).hash()
+
+
+def _repeats(operands: list[Operand]) -> Ask:
+    """0 where no two rows are the same: equal rows have equal hashes. What is not 0 is only a suspicion, of rows that
+    are skipped or of a collision. A quarter of the cost of marking each row that has a twin."""
+    name = _name("hash", operands, {})
+    rows, one = pl.len(), operands[0].column
+    if len(operands) == 1:  # nulls do not count, and together they are one more value
+        rows = one.count() + (one.null_count() > 0)
+    repeated = rows - pl.col(name).n_unique()
+    return Ask(f"repeats of {name}", repeated, {name: Column(_hash(operands))})
+
+
+def _name(what: str, operands: list[Operand], args: Mapping[str, Any]) -> str:
     said = {key: value for key, value in sorted(args.items()) if key != "result_format" and value is not None}
-    return f"_{metric} {[each.name for each in operands]} {said!r}"
+    return f"_{what} {[each.name for each in operands]} {said!r}"
 
 
 def _tuples(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -102,42 +137,67 @@ def _operands(engine: PolarsExecutionEngine, domain: Mapping[str, Any]) -> list[
     return [batch.operand(name) for name in names or domain["column_list"]]
 
 
-def _aggregate(build: Callable[[Operand], pl.Expr], finish: Callable[[Any], Any] | None = None) -> Provider:
-    return lambda engine, domain, _: Wanted(build(_operands(engine, domain)[0]), finish)
-
-
-def _total(operand: Operand) -> pl.Expr:
-    """Integers in 128 bits: Polars' own sum of int64 wraps around in silence."""
-    return (operand.column.cast(pl.Int128) if operand.dtype.is_integer() else operand.column).sum()
-
-
-def _outside(finish: Callable[[pl.Expr], pl.Expr]) -> Provider:
-    def provider(engine: PolarsExecutionEngine, domain: Mapping[str, Any], args: Mapping[str, Any]) -> Wanted:
+def _aggregate(
+    metric: str,
+    build: Callable[[Operand], pl.Expr],
+    finish: Callable[[Any], Any] | None = None,
+    *,
+    listed: bool = False,
+) -> dict[str, Provider]:
+    def provider(engine: PolarsExecutionEngine, domain: Mapping[str, Any], _: Mapping[str, Any]) -> Wanted:
         operands = _operands(engine, domain)
-        bad, _ = masks.bad_rows("column_values.in_set", operands, {"value_set": args.get("value_set") or ()})
-        name = _mask_name("outside", operands, {"value_set": args.get("value_set")})
-        return Wanted(finish(operands[0].column.filter(pl.col(name)).unique()), masks={name: bad})
+        return Wanted(Ask(_name(metric, operands, {}), build(operands[0]), listed=listed), finish)
 
-    return provider
+    return {metric: provider}
 
 
-def _missing(finish: Callable[[list[Any]], Any]) -> Provider:
+def _sum(engine: PolarsExecutionEngine, domain: Mapping[str, Any], _: Mapping[str, Any]) -> Wanted:
+    """Exact, or an error. Polars' own sum of int64 wraps around in silence, and so does that of decimals where there
+    are groups (2.1.0): one that could have done so is not sure."""
+    (operand,) = _operands(engine, domain)
+    name, column, dtype = _name("column.sum", [operand], {}), operand.column, operand.dtype
+    if not isinstance(dtype, pl.Decimal):
+        return Wanted(Ask(name, (column.cast(pl.Int128) if dtype.is_integer() else column).sum()))
+    most = Decimal(10) ** (38 - dtype.scale)
+    return Wanted(
+        Ask(name, pl.struct(total=column.sum(), rows=pl.len(), reach=column.abs().max())),
+        lambda found: found["total"],
+        sure=lambda found: found["reach"] is None or found["reach"] * found["rows"] < most,
+    )
+
+
+def _outside(metric: str, build: Callable[[pl.Expr], pl.Expr], *, listed: bool = False) -> dict[str, Provider]:
+    """Values that the set does not name."""
+
+    def provider(engine: PolarsExecutionEngine, domain: Mapping[str, Any], args: Mapping[str, Any]) -> Wanted:
+        operands, value_set = _operands(engine, domain), {"value_set": args.get("value_set") or ()}
+        bad, _ = masks.bad_rows("column_values.in_set", operands, value_set)
+        name = _name("outside", operands, value_set)
+        values = build(operands[0].column.filter(pl.col(name)).unique(maintain_order=True))
+        return Wanted(Ask(f"{metric} {name}", values, {name: Column(bad)}, listed))
+
+    return {metric: provider}
+
+
+def _missing(metric: str, finish: Callable[[list[Any]], Any]) -> dict[str, Provider]:
     """Which of the wanted values the column lacks: it is asked for those it has, at most as many as are wanted."""
 
     def provider(engine: PolarsExecutionEngine, domain: Mapping[str, Any], args: Mapping[str, Any]) -> Wanted:
         operand = _operands(engine, domain)[0]
         wanted = [operand.value(each) for each in args.get("value_set") or () if each is not None]
-        found = operand.column.filter(operand.among(wanted)).unique().implode()
-        return Wanted(found, lambda have: finish([each for each in wanted if each not in have]))
+        name = _name("among", [operand], {"value_set": wanted})
+        found = operand.column.filter(pl.col(name)).unique()
+        ask = Ask(f"found {name}", found, {name: Column(operand.among(wanted))}, listed=True)
+        return Wanted(ask, lambda have: finish([each for each in wanted if each not in have]))
 
-    return provider
+    return {metric: provider}
 
 
-def _share(build: Callable[[pl.Expr], pl.Expr], of: Callable[[pl.Expr], pl.Expr]) -> Provider:
+def _share(metric: str, build: Callable[[pl.Expr], pl.Expr], of: Callable[[pl.Expr], pl.Expr]) -> dict[str, Provider]:
     def one(operand: Operand) -> pl.Expr:
-        return pl.concat_list(build(operand.column).cast(pl.Int64), of(operand.column).cast(pl.Int64))
+        return pl.struct(part=build(operand.column).cast(pl.Int64), of=of(operand.column).cast(pl.Int64))
 
-    return _aggregate(one, lambda pair: pair[0] / pair[1] if pair[1] else 0)
+    return _aggregate(metric, one, lambda share: share["part"] / share["of"] if share["of"] else 0)
 
 
 def _plain(value: Any) -> Any:
@@ -146,22 +206,22 @@ def _plain(value: Any) -> Any:
 
 
 _AGGREGATES: dict[str, Provider] = {
-    "table.row_count": lambda *_: Wanted(pl.len()),
-    "column.min": _aggregate(lambda o: o.column.min()),
-    "column.max": _aggregate(lambda o: o.column.max()),
-    "column.sum": _aggregate(_total),
-    "column.mean": _aggregate(lambda o: o.column.mean(), _plain),
-    "column.median": _aggregate(lambda o: o.column.median(), _plain),
-    "column.standard_deviation": _aggregate(lambda o: o.column.std(), _plain),
-    "column.distinct_values.count": _aggregate(lambda o: o.column.drop_nulls().n_unique()),
-    "column.non_null_count": _aggregate(lambda o: o.column.count()),
-    "column.non_null_proportion": _share(lambda c: c.count(), lambda c: c.len()),
-    "column.unique_proportion": _share(lambda c: c.drop_nulls().n_unique(), lambda c: c.count()),
-    "column.most_common_value": _aggregate(lambda o: o.column.drop_nulls().mode().implode()),
-    "column.distinct_values.not_in_set.count": _outside(lambda values: values.len()),
-    "column.distinct_values.not_in_set": _outside(lambda values: values.head(SAMPLES).implode()),
-    "column.distinct_values.missing_from_column.count": _missing(len),
-    "column.distinct_values.missing_from_column": _missing(lambda missing: missing[:SAMPLES]),
+    "table.row_count": lambda *_: Wanted(Ask("rows", pl.len())),
+    **_aggregate("column.min", lambda o: o.column.min()),
+    **_aggregate("column.max", lambda o: o.column.max()),
+    "column.sum": _sum,
+    **_aggregate("column.mean", lambda o: o.column.mean(), _plain),
+    **_aggregate("column.median", lambda o: o.column.median(), _plain),
+    **_aggregate("column.standard_deviation", lambda o: o.column.std(), _plain),
+    **_aggregate("column.distinct_values.count", lambda o: o.column.drop_nulls().n_unique()),
+    **_aggregate("column.non_null_count", lambda o: o.column.count()),
+    **_share("column.non_null_proportion", lambda c: c.count(), lambda c: c.len()),
+    **_share("column.unique_proportion", lambda c: c.drop_nulls().n_unique(), lambda c: c.count()),
+    **_aggregate("column.most_common_value", lambda o: o.column.drop_nulls().mode(maintain_order=True), listed=True),
+    **_outside("column.distinct_values.not_in_set.count", lambda values: values.len()),
+    **_outside("column.distinct_values.not_in_set", lambda values: values.head(SAMPLES), listed=True),
+    **_missing("column.distinct_values.missing_from_column.count", len),
+    **_missing("column.distinct_values.missing_from_column", lambda missing: missing[:SAMPLES]),
 }
 
 _FACTS: dict[str, Provider] = {

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from great_expectations.core.expectation_validation_result import ExpectationValidationResult
     from great_expectations.expectations.expectation import Expectation
 
+    from sluice.quality.engine_checkpoint import Auditor
+
 SAMPLES = 20
 SEVERITIES = ("critical", "warning", "info")
 
@@ -34,15 +36,24 @@ def audit(
     Misconfigured when the checks themselves are wrong; a check that cannot be judged has failed, with its error.
     Each call has its own context, data source and checkpoint: one shared by six threads gave wrong results in silence.
     """
+    auditor = _auditor(checks, columns)
+    found = ((label, results) for label, frame in batches.items() for _, results in auditor.results(frame))
+    return {label: tuple(_check(check, results[check.id]) for check in checks) for label, results in found}
+
+
+def audit_parts(
+    frame: pl.LazyFrame, part: str, labels: Sequence[str], checks: Sequence[GateCheck], *, columns: Collection[str]
+) -> dict[str, tuple[Check, ...]]:
+    """The same verdicts over one frame, in which the column `part` says whose row it is: a label without rows too."""
+    found = _auditor(checks, columns).results(frame, part, labels)
+    return {label: tuple(_check(check, results[check.id]) for check in checks) for label, results in found}
+
+
+def _auditor(checks: Sequence[GateCheck], columns: Collection[str]) -> Auditor:
     suite = _suite(checks, columns)
     from sluice.quality.engine_checkpoint import Auditor
 
-    auditor = Auditor(suite, SAMPLES)
-    verdicts = {}
-    for label, frame in batches.items():
-        results = auditor.results(frame)
-        verdicts[label] = tuple(_check(check, results[check.id]) for check in checks)
-    return verdicts
+    return Auditor(suite, SAMPLES)
 
 
 def row_counts(batches: Mapping[str, pl.LazyFrame]) -> dict[str, int]:
