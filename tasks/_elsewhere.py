@@ -21,6 +21,7 @@ from prefect.runtime import flow_run
 import sluice
 from sluice.errors import Misconfigured
 from sluice.lake import naming, sign
+from sluice.settings import load
 from sluice.steps.workspace import Workspace
 from tasks._workspace import given, given_settings, workspace
 
@@ -35,7 +36,7 @@ class Home:
     sign: str
     catalog: str
     code: str
-    settings: tuple[tuple[str, Any], ...]  # those that are the run's and not the machine's: its clock, its actor, …
+    settings: tuple[tuple[str, Any], ...]  # those that are the run's and not the machine's: its clock and its actor
 
 
 def home() -> Home:
@@ -52,10 +53,19 @@ class Sent:
         update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with given(self.home.settings):
+        with given((*self.home.settings, *_share())):
             _speak_up()
             refuse_another(self.home)
             return self.function(*args, **kwargs)
+
+
+@lru_cache(maxsize=1)
+def _share() -> tuple[tuple[str, Any], ...]:
+    """This worker's threads, and of the memory that Dask gives it so much that Dask does not pause it."""
+    worker = distributed.get_worker()
+    limit = worker.memory_manager.memory_limit
+    memory = (("memory", str(int(limit * 0.75))),) if limit and not load().memory else ()
+    return (("workers", worker.state.nthreads), *memory)
 
 
 @lru_cache(maxsize=64)  # a refusal is not kept: somebody may mend the worker's catalog

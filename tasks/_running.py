@@ -33,7 +33,7 @@ def task_runner() -> Any:
         return Threads(max_workers=settings.workers)
     from tasks import _workers  # only who asks for Dask pays for its import, and needs it
 
-    return _workers.local(settings.workers) if settings.runner == "dask" else _workers.Workers(address=settings.runner)
+    return _workers.local(settings) if settings.runner == "dask" else _workers.Workers(address=settings.runner)
 
 
 def by_hand(flow: Flow[..., Any], *arguments: Any) -> int:

@@ -25,12 +25,12 @@ from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
 from sluice.errors import Misconfigured, SluiceError, Transient
 from sluice.lake import sign
+from sluice.settings import Settings
 from sluice.steps.milestones import count, say
 from tasks._elsewhere import TOPIC, Home, Sent, home
 from tasks._workspace import workspace
 
-log = logging.getLogger("sluice.workers")
-
+_SILENT = logging.CRITICAL + 1
 _LOOKS_EVERY = 10.0  # seconds, for whether any worker is left
 
 
@@ -64,16 +64,15 @@ class Workers(DaskTaskRunner):
     def _at_home(self) -> Home:
         """Connects, and says where the flow is at home, when the first task is sent."""
         if self._home is None:
-            distributed_log = logging.getLogger("distributed")
-            if not log.isEnabledFor(logging.DEBUG):
-                distributed_log.setLevel(logging.CRITICAL)  # what it tells of lost workers we say ourselves
+            logging.getLogger("distributed").setLevel(_SILENT)  # what it tells of lost workers we say ourselves
             try:
                 client = self.client
             except OSError as error:
                 raise _lost(f"the scheduler does not answer: {error}", self.address or "") from error
             self._run = str(flow_run.id or "")
-            client.subscribe_topic(TOPIC, self._say_again)  # type: ignore[no-untyped-call]
-            client.subscribe_topic("all", _tell_of_losses)  # type: ignore[no-untyped-call]
+            for topic, hear in ((TOPIC, self._say_again), ("all", _tell_of_losses)):
+                client.subscribe_topic(topic, hear)  # type: ignore[no-untyped-call]
+                self._exit_stack.callback(client.unsubscribe_topic, topic)
             self._home = home()
             self._exit_stack.callback(sign.take_away, workspace().lake, self._home.sign)
         return self._home
@@ -111,7 +110,7 @@ class Reply(PrefectDaskFuture[Any]):
         while not self._there.wait(_LOOKS_EVERY):
             if not alone and _is_deserted(self._client):
                 alone = True
-                say("No worker is there: %s waits for one.", self._name)
+                say("no worker is there: %s waits for one", self._name)
             elif alone:
                 alone = _is_deserted(self._client)
 
@@ -142,16 +141,17 @@ class Reply(PrefectDaskFuture[Any]):
             future.release()
 
 
-def local(workers: int) -> Workers:
+def local(settings: Settings) -> Workers:
     """Worker processes of this machine, for one run: one for each core, each with its share of threads."""
-    processes = min(workers, os.cpu_count() or 1)
+    processes = min(settings.workers, os.cpu_count() or 1)
     return Workers(
         cluster_kwargs={
             "n_workers": processes,
-            "threads_per_worker": -(-workers // processes),
-            "memory_limit": 0,  # what bounds memory are `SLUICE_WORKERS` and `SLUICE_REFINE_ROWS`, as with threads
-            "dashboard_address": None,
-            "silence_logs": logging.CRITICAL,
+            "threads_per_worker": -(-settings.workers // processes),
+            "memory_limit": 0,  # Sluice keeps to its own
+            "env": {"SLUICE_MEMORY": str(settings.cap().bytes // processes)},
+            "dashboard_address": ":0",  # `None` means 8787, which another flow may have
+            "silence_logs": _SILENT,
         }
     )
 
@@ -172,7 +172,7 @@ def _tell_of_losses(event: tuple[float, Any]) -> None:
     what = event[1]
     if isinstance(what, dict) and what.get("action") == "remove-worker" and not what.get("expected"):
         again = len(what["processing-tasks"]) + len(what["lost-computed-tasks"])
-        say("Worker %s is lost; %s begun again elsewhere", what["worker"], count(again, "task"))
+        say("worker %s is lost: %s for others to do", what["worker"], count(again, "task"))
 
 
 def _is_deserted(client: distributed.Client) -> bool:

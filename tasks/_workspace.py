@@ -57,8 +57,8 @@ def given(settings: Iterable[tuple[str, Any]]) -> Iterator[None]:
 
 
 def given_settings(ws: Workspace) -> tuple[tuple[str, Any], ...]:
-    """What a run says and not a machine: its clock, its actor, its sizes. No address and no secret."""
-    own = {"lake", "catalog", "connections", "secrets", "storage", "runner"}
+    """What a run says and not a machine: its clock, its actor. No address and no secret."""
+    own = {"lake", "catalog", "connections", "secrets", "storage", "runner", "workers", "memory"}
     return tuple(sorted({**load().model_dump(exclude=own), "actor": ws.actor}.items()))
 
 
