@@ -107,10 +107,14 @@ def commit(
 
 def find_run(table: Table, run: str, since: int) -> int | None:
     """The version that `run` committed after version `since`, if it did."""
-    snapshot = table.snapshot()
-    for entry in snapshot.commits(since) if snapshot else ():
-        if METADATA_KEY in entry and json.loads(entry[METADATA_KEY]).get("run") == run:
-            return int(entry["version"])
+    version = since + 1
+    while (text := table.entry(version)) is not None:
+        for line in text.splitlines():
+            if line.startswith('{"commitInfo"') and run in line:
+                told = json.loads(line)["commitInfo"]
+                if METADATA_KEY in told and json.loads(told[METADATA_KEY]).get("run") == run:
+                    return version
+        version += 1
     return None
 
 
@@ -152,7 +156,8 @@ def _prepared(table: Table, schema: pl.Schema, partition: str | None) -> Snapsho
         if not missing:
             return snapshot
         try:
-            snapshot.delta.alter.add_columns(missing)
+            # Of its own: this one moves on to the version that it makes.
+            DeltaTable(table.uri, storage_options=table.lake.storage or None).alter.add_columns(missing)
         except DeltaError as error:  # another writer may have added them just now
             log.info("adding %s to %s: %s", [f.name for f in missing], table, error)
         fresh = table.snapshot()
@@ -176,14 +181,14 @@ def _refuse_twins(table: Table, names: Sequence[str]) -> None:
 
 def _committed_before(table: Table, snapshot: Snapshot, expect: Mapping[str, int], run: str) -> int | None:
     """None when every application stands where it should; the version, where it was this run that moved them."""
-    found = {app: snapshot.transaction(app) for app in expect}
+    found = snapshot.transactions(expect)
     moved = [app for app, version in expect.items() if found[app] != version]
     if not moved:
         return None
     ours = find_run(table, run, since=max(snapshot.version - _OWN_COMMIT_WITHIN, -1))
     if ours is not None:
         then = table.snapshot(ours)
-        if then is not None and all(then.transaction(app) == version + 1 for app, version in expect.items()):
+        if then is not None and then.transactions(expect) == {app: version + 1 for app, version in expect.items()}:
             return ours
     app = moved[0]
     raise Transient(

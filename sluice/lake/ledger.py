@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sluice.lake.commit import METADATA_KEY
+from sluice.lake.log import Log
 from sluice.lake.table import Snapshot
 
 
@@ -21,9 +22,23 @@ class Entry:
     facts: dict[str, Any]
 
 
-def entries(snapshot: Snapshot | None, *, since: int = -1) -> Iterator[Entry]:
+def entries(where: Snapshot | Log | None, *, since: int = -1) -> Iterator[Entry]:
     """Our commits after version `since`, newest first. Lazy: looking at the last one costs the same in any log."""
-    for raw in snapshot.commits(since) if snapshot else ():
-        if METADATA_KEY in raw:
-            at = datetime.fromtimestamp(raw["timestamp"] / 1000, UTC)
-            yield Entry(raw["version"], at, json.loads(raw[METADATA_KEY]))
+    for told in _log(where).commits(since) if where else ():
+        if METADATA_KEY in told:
+            yield _entry(told)
+
+
+def entry(where: Snapshot | Log, version: int) -> Entry | None:
+    """One commit of ours."""
+    told = _log(where).commit(version)
+    return _entry(told) if told and METADATA_KEY in told else None
+
+
+def _log(where: Snapshot | Log) -> Log:
+    return where if isinstance(where, Log) else where.log
+
+
+def _entry(told: dict[str, Any]) -> Entry:
+    at = datetime.fromtimestamp(told["timestamp"] / 1000, UTC)
+    return Entry(told["version"], at, json.loads(told[METADATA_KEY]))

@@ -12,7 +12,7 @@ from sluice.lake.table import Snapshot
 from sluice.model.interval import Interval
 from sluice.model.product import ProductContract
 from sluice.quality import formulas
-from sluice.steps.publications import newest, publications
+from sluice.steps.publications import newest
 from sluice.steps.workspace import Workspace
 
 SHOWN = 20
@@ -35,8 +35,7 @@ def difference(ws: Workspace, product: str, interval: Interval, against: int | N
             f"`sluice explain {product} --for {interval}` lists the versions of the interval.",
         )  # fmt: skip
     if against is None:
-        earlier = (p for p in publications(ws, product, gold) if p.interval == interval.label)
-        against = next((p.version for p in earlier if p.version < publication.version), None)
+        against = publication.facts["diff"]["against"]
     new = _rows(ws.gold(product).snapshot(publication.version), contract, interval)
     old = _rows(ws.gold(product).snapshot(against) if against is not None else None, contract, interval)
     before, after = (formulas.metrics(contract.metrics, frame.lazy()) for frame in (old, new))

@@ -9,7 +9,7 @@ import polars as pl
 from sluice.lake.table import Snapshot
 from sluice.model.interval import Interval
 from sluice.steps._sources import day_counts
-from sluice.steps.publications import Publication, publications
+from sluice.steps.publications import Publication, history
 from sluice.steps.standing import Standing, recorded
 from sluice.steps.workspace import Workspace
 
@@ -21,7 +21,7 @@ def explain(ws: Workspace, product: str, interval: Interval) -> dict[str, Any]:
     contract = ws.catalog.product(product)
     standing = Standing(ws)
     state = standing.states(product, [interval])[0]
-    history = [p for p in publications(ws, product, standing.gold(product)) if p.interval == interval.label]
+    publications = list(history(ws, product, interval.label, standing.gold(product)))
     told = {
         "product": product,
         "interval": interval.label,
@@ -31,13 +31,14 @@ def explain(ws: Workspace, product: str, interval: Interval) -> dict[str, Any]:
         "note": state.note,
         "setback": state.setback.as_dict() if state.setback else None,
         "publication": None,
-        "earlier": [_brief(p) for p in history[1:]],
+        "earlier": [_brief(p) for p in publications[1:]],
         "attempts": [each.as_dict() for _, each in recorded(ws, product, [interval.label])],
     }
-    if not history:
+    if not publications:
         return told
     now = {"contract": contract.hash, "code": ws.catalog.code_hash(product)}
-    return told | {"publication": _publication(history[0], now), "inputs": _inputs(ws, product, history[0])}
+    shown = publications[0]
+    return told | {"publication": _publication(shown, now), "inputs": _inputs(ws, product, shown)}
 
 
 def _publication(publication: Publication, now: dict[str, str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from sluice.lake import ledger
+from sluice.lake.log import Log
 from sluice.lake.table import Snapshot
 from sluice.model.facts import Fact
 from sluice.model.interval import Calendar, Interval
@@ -38,10 +39,10 @@ class SourceState(Fact):
 def source_state(ws: Workspace, source: str, setbacks: Iterable[tuple[str, Setback]]) -> SourceState:
     """`setbacks` are the source's recorded attempts with their interval, empty for the source as a whole."""
     contract = ws.catalog.source(source)
-    bronze = ws.bronze(source).snapshot()
+    bronze = ws.bronze(source).log()
     position = position_of(bronze)
     landed = next((e for e in ledger.entries(bronze) if e.facts.get("kind") == "land" and e.facts["rows"]), None)
-    refined = _refinings(ws.silver(source).snapshot())
+    refined = _refinings(ws.silver(source).log())
     last: dict[str, Any] = next(refined, {})
     counts = last.get("counts", {}).values()
     landed_at = landed.facts.get("at", landed.at.isoformat()) if landed else None
@@ -104,6 +105,6 @@ def files_set_aside(ws: Workspace, sources: Sequence[str], since: datetime) -> l
     return said
 
 
-def _refinings(silver: Snapshot | None) -> Iterator[dict[str, Any]]:
+def _refinings(silver: Snapshot | Log | None) -> Iterator[dict[str, Any]]:
     """What each refining said of itself, newest first."""
     return (e.facts for e in ledger.entries(silver) if e.facts.get("kind") == "refine")

@@ -99,7 +99,7 @@ def plan(
     gold = ws.gold(product).snapshot()
     settled.refuse_other_cut(contract, gold)
     for source in {each.source for each in contract.inputs.values() if each.source}:
-        settled.refuse_other_cut(ws.catalog.source(source), ws.bronze(source).snapshot())
+        settled.refuse_other_cut(ws.catalog.source(source), ws.bronze(source).log())
     standing = newest(ws, product, [i.label for i in intervals], gold)
     code, hashed = ws.catalog.code_hash(product), contract.hash
     reached = {each.source: _reached(ws, each.source) for each in contract.inputs.values() if each.source}
@@ -263,7 +263,7 @@ def _reached(ws: Workspace, source: str) -> datetime | None:
     contract = ws.catalog.source(source)
     if contract.position.mode not in ("cursor", "interval"):
         return None
-    position = position_of(ws.bronze(source).snapshot())
+    position = position_of(ws.bronze(source).log())
     if position is None or position.value is None or position.value.lstrip("-").isdigit():
         return None
     instant = datetime.fromisoformat(position.value)

@@ -18,6 +18,7 @@ from sluice import failpoints
 from sluice.errors import Broken
 from sluice.lake import ledger, naming
 from sluice.lake.commit import commit
+from sluice.lake.log import Log
 from sluice.lake.table import ActiveFile, Snapshot
 from sluice.model.facts import Fact, Notice, Plan, Position, Split, StagedFile
 from sluice.model.interval import Calendar, Interval
@@ -218,7 +219,7 @@ def commit_landing(ws: Workspace, plan: Landing, parts: Sequence[LandedSplit]) -
     return Landed.from_dict({**result.as_dict(), "version": committed.version})
 
 
-def position_of(snapshot: Snapshot | None) -> Position | None:
+def position_of(snapshot: Snapshot | Log | None) -> Position | None:
     """Where the source stands: the position in the newest landing commit."""
     newest = next((e.facts for e in ledger.entries(snapshot) if e.facts.get("kind") == "land"), {})
     return Position.from_dict(newest["position"]) if newest.get("position") else None

@@ -29,6 +29,7 @@ class Ingested(Fact):
     refused: dict[str, dict[str, Any]] = field(default_factory=dict)
     notices: tuple[dict[str, Any], ...] = ()
     error: dict[str, Any] | None = None
+    cost: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False)  # of landing and refining
 
 
 def ingested(
@@ -48,24 +49,26 @@ def ingested(
         refused=silver.refused if silver else {},
         notices=tuple(batch.notices) if batch else (),
         error=error.as_dict() if error else None,
+        cost={"land": batch.cost if batch else {}, "refine": silver.cost if silver else {}},
     )
 
 
 def record_sources(ws: Workspace, run: str, done: Sequence[Ingested], errors: Mapping[str, SluiceError]) -> None:
     """Into the lake: which sources failed, and which of their days were refused."""
+    found = []
     for each in done:
         if each.source in errors:
-            record(ws, failed(ws, each.source, "", run, errors[each.source]))
+            found.append(failed(ws, each.source, "", run, errors[each.source]))
         for day, refusal in each.refused.items():
             remedy = f"Look at `sluice quarantine show {each.source}`; mend the source and ingest again."
             error = Broken(refusal["code"], refusal["what"], f"silver.{each.source}", remedy)
-            record(ws, failed(ws, each.source, day, run, error))
+            found.append(failed(ws, each.source, day, run, error))
+    record(ws, *found)
 
 
 def unbuilt(ws: Workspace, product: str, labels: Sequence[str], run: str, error: SluiceError) -> Published:
     """A product whose build or publication stopped: recorded for every interval; readers keep what they have."""
-    for label in labels:
-        record(ws, failed(ws, product, label, run, error))
+    record(ws, *(failed(ws, product, label, run, error) for label in labels))
     return Published(
         product=product,
         run=run,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -13,9 +14,12 @@ import polars as pl
 from sluice.errors import SluiceError
 from sluice.lake import ledger, naming
 from sluice.lake.commit import commit
-from sluice.lake.table import Snapshot
+from sluice.lake.table import ActiveFile, Snapshot
 from sluice.model.facts import Fact
 from sluice.steps.workspace import Workspace
+
+_NEAR = 64  # commits looked at one by one before an interval's own is looked for
+_LOOKS = 20  # entries that such a look reads, more or less
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,51 +69,131 @@ def app(product: str, interval: str) -> str:
 def newest(
     ws: Workspace, product: str, intervals: Iterable[str], gold: Snapshot | None = None
 ) -> dict[str, Publication]:
-    """The standing publication of each interval that has one. Looks no further back than it must."""
+    """The standing publication of each interval that has one. Looks at the newest commits first; an interval that was
+    published long before those is looked for by the time of its file, and only then in the whole log."""
     gold = gold or ws.gold(product).snapshot()
-    wanted = {i for i in intervals if gold and gold.transaction(app(product, i))}
+    wanted = _published(product, intervals, gold) if gold else set()
     found: dict[str, Publication] = {}
-    if not wanted:
+    if not wanted or gold is None:
         return found
-    for publication in publications(ws, product, gold):
-        if publication.interval in wanted:
-            wanted.discard(publication.interval)
-            found[publication.interval] = publication
-            if not wanted:
-                break
+    walk = ledger.entries(gold)
+    for entry in islice(walk, _NEAR):
+        _take(product, entry, wanted, found)
+        if not wanted:
+            return found
+    if len(wanted) * _LOOKS < gold.version:
+        _look_up(product, gold, wanted, found)
+    for entry in walk if wanted else ():
+        _take(product, entry, wanted, found)
+        if not wanted:
+            break
     return found
+
+
+def history(ws: Workspace, product: str, interval: str, gold: Snapshot | None = None) -> Iterator[Publication]:
+    """The publications of one interval, newest first: each names the one before it."""
+    gold = gold or ws.gold(product).snapshot()
+    publication = newest(ws, product, [interval], gold).get(interval)
+    while gold is not None and publication is not None:
+        yield publication
+        publication = _before(gold, publication)
 
 
 def publications(ws: Workspace, product: str, gold: Snapshot | None = None) -> Iterator[Publication]:
     """Every publication of a product, newest first."""
     for entry in ledger.entries(gold or ws.gold(product).snapshot()):
-        if entry.facts.get("kind") != "publish":
+        for label in sorted(_intervals(entry), reverse=True):
+            yield _publication(product, entry, label)
+
+
+def _published(product: str, intervals: Iterable[str], gold: Snapshot) -> set[str]:
+    """A file of ours says so; of an interval without rows there is none, and its application is asked."""
+    labels = list(dict.fromkeys(intervals))
+    published = {f.partition or "" for f in gold.in_partitions(labels) if naming.is_ours(f.path)}
+    counts = gold.transactions(app(product, label) for label in labels if label not in published)
+    return published | {label for label in labels if counts.get(app(product, label))}
+
+
+def _take(product: str, entry: ledger.Entry, wanted: set[str], found: dict[str, Publication]) -> None:
+    for label in wanted & _intervals(entry).keys():
+        found[label] = _publication(product, entry, label)
+    wanted.difference_update(found)
+
+
+def _look_up(product: str, gold: Snapshot, wanted: set[str], found: dict[str, Publication]) -> None:
+    """The intervals whose publication is where their file's time says. A table that another tool took back shows an
+    earlier file than its newest publication's: so the publications before it must be as many as there were."""
+    for file in gold.in_partitions(sorted(wanted)):
+        label = file.partition or ""
+        version = gold.log.version_of(file) if label in wanted else None
+        entry = ledger.entry(gold, version) if version is not None else None
+        if entry is None or label not in _intervals(entry):
             continue
-        commit_facts = {k: v for k, v in entry.facts.items() if k != "intervals"}
-        for label, facts in sorted(entry.facts["intervals"].items(), reverse=True):
-            yield Publication(
-                product=product,
-                interval=label,
-                version=entry.version,
-                at=entry.facts.get("at", entry.at.isoformat()),
-                run=entry.facts["run"],
-                outcome=facts["outcome"],
-                facts=facts,
-                commit=commit_facts,
-            )
+        several = wanted & _intervals(entry).keys()
+        gold.transactions(app(product, each) for each in several)
+        for each in several:
+            publication = _publication(product, entry, each)
+            if _number(gold, publication) == gold.transaction(app(product, each)):
+                found[each] = publication
+        wanted.difference_update(found)
 
 
-def record(ws: Workspace, attempt: Attempt) -> None:
-    """Writes an attempt into the lake, so that it is known with the orchestrator gone."""
-    table = ws.lake.table("attempts", attempt.subject)
-    row = attempt.as_dict() | {
-        "at": datetime.fromisoformat(attempt.at),
-        "detail": json.dumps(attempt.detail, default=str, sort_keys=True),
-    }
-    frame = pl.DataFrame([row], schema=ATTEMPTS_SCHEMA)
-    run = f"{attempt.run}-{naming.digest(attempt.interval, attempt.code, attempt.at)[:8]}"
-    file = table.write(frame, naming.file_name(naming.content(frame), run, 0))
-    commit(table, ATTEMPTS_SCHEMA, run=run, add=[file], metadata={"kind": "attempt", "code": attempt.code})
+def _number(gold: Snapshot, publication: Publication | None) -> int:
+    """1 for the first publication of an interval."""
+    number = 0
+    while publication is not None:
+        number, publication = number + 1, _before(gold, publication)
+    return number
+
+
+def _before(gold: Snapshot, publication: Publication) -> Publication | None:
+    """The publication that this one replaced: it was compared with it, and published only if that one still stood."""
+    version = publication.facts["diff"]["against"]
+    entry = ledger.entry(gold, version) if version is not None else None
+    return _publication(publication.product, entry, publication.interval) if entry else None
+
+
+def _intervals(entry: ledger.Entry) -> dict[str, Any]:
+    facts: dict[str, Any] = entry.facts["intervals"] if entry.facts.get("kind") == "publish" else {}
+    return facts
+
+
+def _publication(product: str, entry: ledger.Entry, label: str) -> Publication:
+    facts = _intervals(entry)[label]
+    return Publication(
+        product=product,
+        interval=label,
+        version=entry.version,
+        at=entry.facts.get("at", entry.at.isoformat()),
+        run=entry.facts["run"],
+        outcome=facts["outcome"],
+        facts=facts,
+        commit={k: v for k, v in entry.facts.items() if k != "intervals"},
+    )
+
+
+def record(ws: Workspace, *attempts: Attempt) -> None:
+    """Writes attempts of one run into the lake, so that they are known with the orchestrator gone: one commit for all
+    of a subject's."""
+    by_subject: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        by_subject.setdefault(attempt.subject, []).append(attempt)
+    for subject, several in by_subject.items():
+        table = ws.lake.table("attempts", subject)
+        rows = [
+            each.as_dict()
+            | {
+                "at": datetime.fromisoformat(each.at),
+                "detail": json.dumps(each.detail, default=str, sort_keys=True),
+            }
+            for each in several
+        ]
+        frame = pl.DataFrame(rows, schema=ATTEMPTS_SCHEMA)
+        said = naming.digest(*(part for each in several for part in (each.interval, each.code, each.at)))
+        run = f"{several[0].run}-{said[:8]}"
+        file = table.write(frame, naming.file_name(naming.content(frame), run, 0))
+        codes = sorted({each.code for each in several})
+        commit(table, ATTEMPTS_SCHEMA, run=run, add=[file], metadata={"kind": "attempt", "code": ", ".join(codes)})
 
 
 def failed(ws: Workspace, subject: str, interval: str, run: str, error: SluiceError) -> Attempt:
@@ -133,10 +217,21 @@ def attempts(ws: Workspace, subject: str, intervals: Iterable[str] | None = None
     snapshot = ws.lake.table("attempts", subject).snapshot()
     if snapshot is None:
         return []
-    rows = snapshot.scan()
-    if intervals is not None:
-        rows = rows.filter(pl.col("interval").is_in(list(intervals)))
+    if intervals is None:
+        rows = snapshot.scan()
+    else:
+        labels = sorted(set(intervals))
+        rows = snapshot.scan(_files_of(snapshot, labels)).filter(pl.col("interval").is_in(labels))
     return [
         Attempt.from_dict(row | {"at": row["at"].isoformat(), "detail": json.loads(row["detail"])})
         for row in rows.sort("at", descending=True).collect().iter_rows(named=True)
     ]
+
+
+def _files_of(snapshot: Snapshot, labels: Sequence[str]) -> list[ActiveFile]:
+    """The files that may hold attempts at these intervals: each run that failed has left one, and all are kept."""
+    low, high = "min.interval", "max.interval"
+    if not labels or not {low, high} <= set(snapshot.actions.columns):
+        return snapshot.files() if labels else []
+    between = (pl.col(low) <= labels[-1]) & (pl.col(high) >= labels[0])
+    return snapshot.files(between | pl.col(low).is_null() | pl.col(high).is_null())

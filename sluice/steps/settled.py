@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sluice.errors import Misconfigured
 from sluice.lake import ledger
+from sluice.lake.log import Log
 from sluice.lake.table import Snapshot
 from sluice.model.product import ProductContract
 from sluice.model.source import SourceContract
@@ -21,7 +22,7 @@ def cut_of(contract: SourceContract | ProductContract) -> dict[str, str | None]:
     return {"event_time": contract.event_time, "timezone": contract.timezone}
 
 
-def refuse_other_cut(contract: SourceContract | ProductContract, table: Snapshot | None) -> None:
+def refuse_other_cut(contract: SourceContract | ProductContract, table: Snapshot | Log | None) -> None:
     """Misconfigured where the table's newest landing or publication was cut in another way."""
     was = next((e.facts["cut"] for e in ledger.entries(table) if "cut" in e.facts), None)
     now = cut_of(contract)

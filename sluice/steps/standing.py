@@ -18,7 +18,7 @@ from sluice.ops.trust import Evidence, Rejected, Trust
 from sluice.steps import _sources
 from sluice.steps.demand import due_at, expected, is_due, newest_due
 from sluice.steps.inputs import Pinned
-from sluice.steps.publications import Attempt, Publication, app, attempts, newest, publications
+from sluice.steps.publications import Attempt, Publication, attempts, history, newest
 from sluice.steps.workspace import Workspace
 
 
@@ -181,15 +181,7 @@ class Standing:
 
     def _first_at(self, product: str, label: str) -> str:
         """When the interval first came out: a restatement of today does not make it late."""
-        gold = self.gold(product)
-        assert gold is not None
-        left, at = gold.transaction(app(product, label)), ""
-        for publication in publications(self.ws, product, gold):
-            if publication.interval == label:
-                left, at = left - 1, publication.at
-            if not left:
-                break
-        return at
+        return [each.at for each in history(self.ws, product, label, self.gold(product))][-1]
 
     def _rejected(self, contract: ProductContract, interval: Interval) -> list[Rejected]:
         """What refining set aside on the interval's days, by input."""
