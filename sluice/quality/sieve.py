@@ -14,10 +14,10 @@ import polars as pl
 
 from sluice.model.source import SourceContract
 from sluice.quality import cast
-from sluice.quality.rules import RowRule, SetRule, set_rules, source_rules, with_reasons
+from sluice.quality.rules import RowRule, SetRule, broken, set_rules, source_rules, spelt
 
 WHOLE_FILE = ("file.unreadable", "contract.missing_column", "contract.type_drift")
-_TYPED = "_typed:"
+_TYPED, _MISFIT = "_typed:", "_misfit:"
 
 
 @dataclass(frozen=True)
@@ -37,46 +37,67 @@ def sieve(bronze: pl.DataFrame, contract: SourceContract) -> Sieved:
     raw = bronze.with_row_index("_row")
     unreadable = raw.filter(pl.col("_problem").is_not_null())
     rows = _cast(raw.filter(pl.col("_problem").is_null()), contract)
-    rows, superseded = _latest(rows, contract)
+    late = _superseded(rows, contract)
+    rows = _ranked(rows.remove(pl.col("_row").is_in(late.implode())) if late.len() else rows, contract)
     rules = _rules(contract)
-    judged = with_reasons(_ranked(rows, contract).lazy(), rules).collect()
-    reported = {r.id for r in rules if r.on_fail == "report"}
-    broken_rules = judged["_reasons"].explode(empty_as_null=False).value_counts()
-    judged = judged.with_columns(_reasons=_rejecting(judged, reported))
-    bad = judged.filter(pl.col("_reasons").list.len() > 0).select("_row", "_reasons")
-    broken = unreadable.select("_row", _reasons=pl.concat_list(pl.col("_problem")))
+    reported = [r.id for r in rules if r.on_fail == "report"]
+    breaks = broken(rows, rules)
+    bad = _rejected(rows, breaks.drop(name for name in breaks.columns if name in reported))
+    unread = unreadable.select("_row", _reasons=pl.concat_list(pl.col("_problem")))
     under = pl.lit(f"{contract.version} {contract.hash}").alias("_contract")  # what the row was judged by
     known = [name for name in raw.columns if name not in ("_row", "_problem", "_position")]
     known.sort(key=lambda name: name.startswith("_"))  # people look at the values first
-    rejected = pl.concat([bad, broken]).sort("_row")
+    rejected = pl.concat([bad, unread]).sort("_row")
     quarantine = (
         raw[rejected["_row"]]  # a row's number is its place
         .with_columns(rejected["_reasons"])
         .select("_reasons", *(_as_text(n, raw.schema[n]) for n in known), under)
     )
     return Sieved(
-        silver=_good(judged, contract).with_columns(under),
+        silver=_good(rows, bad["_row"], contract).with_columns(under),
         quarantine=quarantine,
         files=unreadable.filter(pl.col("_problem").is_in(WHOLE_FILE) & pl.col("_line").is_null()).select("_event_on"),
-        superseded=superseded.select("_event_on"),
+        superseded=raw.select("_event_on")[late],
         refused=_refused(quarantine, [r.id for r in rules if r.on_fail == "refuse"]),
-        reported={rule: rows for rule, rows in broken_rules.iter_rows() if rule in reported},
+        reported={id_: breaks[id_].arg_true().len() for id_ in breaks.columns if id_ in reported},
     )
 
 
-def _good(judged: pl.DataFrame, contract: SourceContract) -> pl.DataFrame:
+def _good(rows: pl.DataFrame, bad: pl.Series, contract: SourceContract) -> pl.DataFrame:
     """Silver's rows and columns in their order: by day, then by key, which is whole and unique by now.
 
     The order is found on its few columns, and the rows are put into it in one go: a filter and then a sort would copy
     every row twice, and memory bounds how many days are refined at a time.
     """
     order = ["_event_on", *(contract.key or ["_origin", "_line", "_row"])]
-    places = judged.select(*order, _place=pl.int_range(pl.len(), dtype=pl.UInt32))
-    places = places.filter(judged["_reasons"].list.len() == 0).sort(order)
-    ours = ("_row", "_rank", "_reasons", "_misfits", "_problem", "_raw", "_position")
-    kept = [each for each in judged.get_columns() if each.name not in ours]
+    places = rows.select(*order, _place=pl.int_range(pl.len(), dtype=pl.UInt32))
+    if bad.len():
+        places = places.remove(rows["_row"].is_in(bad.implode()))
+    places = places.sort(order)
+    ours = ("_row", "_rank", "_problem", "_raw", "_position")
+    kept = [each for each in rows.get_columns() if each.name not in ours and not each.name.startswith(_MISFIT)]
     # Each column in one piece first: out of a hundred chunks this takes eight times as long.
     return pl.DataFrame([each.rechunk().gather(places["_place"]) for each in kept])
+
+
+def _rejected(rows: pl.DataFrame, breaks: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are set aside, and why. Most rows break nothing, so reasons are spelt for those alone that do."""
+    misfits = rows.select(pl.col(f"^{_MISFIT}.*$").name.replace(_MISFIT, "type:", literal=True))
+    marks = pl.concat([misfits, breaks], how="horizontal")
+    if not marks.width:
+        return pl.DataFrame(schema={"_row": rows.schema["_row"], "_reasons": pl.List(pl.String)})
+    guilty = marks.with_columns(rows["_row"]).filter(pl.any_horizontal(marks.columns))
+    reasons = [
+        spelt(guilty.select(each.columns)).alias(name)
+        for name, each in (("types", misfits), ("rules", breaks))
+        if each.width
+    ]
+    if misfits.width and breaks.width:
+        # A value that did not fit became null on the way: that is one reason, not two.
+        echoes = pl.col("types").list.eval(pl.element().str.replace("^type:", "null:"))
+        both = pl.concat_list("types", pl.col("rules").list.set_difference(echoes))
+        reasons = [pl.DataFrame(reasons).select(both).to_series()]
+    return guilty.select("_row", reasons[0].alias("_reasons"))
 
 
 def _rules(contract: SourceContract) -> list[RowRule | SetRule]:
@@ -101,17 +122,6 @@ def _recency(contract: SourceContract) -> list[str]:
     return [*([contract.latest_by] if contract.latest_by else []), "_landed_at", "_origin", "_line", "_row"]
 
 
-def _rejecting(judged: pl.DataFrame, reported: set[str]) -> pl.Expr:
-    reasons = pl.col("_reasons")
-    if reported:
-        reasons = reasons.list.eval(pl.element().filter(~pl.element().is_in(sorted(reported))))
-    if "_misfits" not in judged.columns:
-        return reasons
-    # A value that did not fit became null on the way: that is one reason, not two.
-    echoes = pl.col("_misfits").list.eval(pl.element().str.replace("^type:", "null:"))
-    return pl.concat_list([pl.col("_misfits"), reasons.list.set_difference(echoes)])
-
-
 def _refused(quarantine: pl.DataFrame, rules: list[str]) -> dict[str, str]:
     if not rules or not quarantine.height:
         return {}
@@ -121,7 +131,7 @@ def _refused(quarantine: pl.DataFrame, rules: list[str]) -> dict[str, str]:
 
 
 def _cast(rows: pl.DataFrame, contract: SourceContract) -> pl.DataFrame:
-    """Contract columns in their types, with `_misfits` naming the columns whose value was none of its type."""
+    """Contract columns in their types; beside a column that has values of none of its type, one that tells where."""
     present = {n: c for n, c in contract.columns.items() if n in rows.columns}
     to_cast = {
         n: c for n, c in present.items() if rows.schema[n] != c.parsed.polars() or c.clean or c.parsed.name == "uuid"
@@ -130,33 +140,35 @@ def _cast(rows: pl.DataFrame, contract: SourceContract) -> pl.DataFrame:
         rows = rows.with_columns(
             cast.typed(n, c, rows.schema[n], contract.timezone).alias(_TYPED + n) for n, c in to_cast.items()
         )
-        marks = [
-            pl.when(cast.misfit(n, c, rows.schema[n], _TYPED + n)).then(pl.lit(f"type:{n}")) for n, c in to_cast.items()
-        ]
-        rows = rows.with_columns(_misfits=pl.concat_list(marks).list.drop_nulls())
+        marks = rows.select(
+            cast.misfit(n, c, rows.schema[n], _TYPED + n).alias(_MISFIT + n) for n, c in to_cast.items()
+        )
         rows = rows.drop(to_cast).rename({_TYPED + n: n for n in to_cast})
+        rows = rows.with_columns(each for each in marks if each.any())
     absent = [pl.lit(None, c.parsed.polars()).alias(n) for n, c in contract.columns.items() if n not in present]
     others = [n for n in rows.columns if n not in contract.columns]
     return rows.with_columns(absent).select(*contract.columns, *others)
 
 
-def _latest(rows: pl.DataFrame, contract: SourceContract) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """One row of each key: the latest by the contract, then the last landed. A row without a whole key stays."""
+def _superseded(rows: pl.DataFrame, contract: SourceContract) -> pl.Series:
+    """The numbers of the rows that a later one of their key replaces: the latest is so by the contract, then by when it
+    landed. A row without a whole key stays."""
+    none = pl.Series(dtype=pl.UInt32)
     if not contract.key or rows.height < 2:
-        return rows, rows.clear()
+        return none
     keys = rows.select(contract.key)
-    whole = keys.select(pl.all_horizontal(pl.all().is_not_null())).to_series()
     # By sorted hashes, as few rows share a key; two keys with one hash are told apart below.
     hashes = keys.hash_rows()
     ordered = hashes.sort()
     repeated = ordered.filter(ordered == ordered.shift(1)).unique()
-    candidates = rows.filter(hashes.is_in(repeated.implode()) & whole)
-    if not candidates.height:
-        return rows, rows.clear()
-    ranked = candidates.sort(_recency(contract), descending=True, nulls_last=True)
-    winners = ranked.unique(contract.key, keep="first", maintain_order=True)
-    losers = candidates.join(winners.select("_row"), on="_row", how="anti")
-    return rows.filter(~pl.col("_row").is_in(losers["_row"].implode())), losers
+    if not repeated.len():
+        return none
+    whole = keys.select(pl.all_horizontal(pl.all().is_not_null())).to_series()
+    recency = _recency(contract)
+    candidates = rows.select(*contract.key, *(n for n in recency if n not in contract.key))
+    candidates = candidates.filter(hashes.is_in(repeated.implode()) & whole)
+    ranked = candidates.sort(recency, descending=True, nulls_last=True)
+    return ranked.filter(~pl.struct(contract.key).is_first_distinct())["_row"]
 
 
 def _as_text(name: str, have: pl.DataType) -> pl.Expr:
