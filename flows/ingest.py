@@ -67,7 +67,7 @@ def once(done: Ingestion, sources: list[str], run: str, product: str | None, int
     planned = {s: p for s, future in plans.items() if (p := done.keep(s, future)) is not None}
     splits = {s: land.fan_out(plan) for s, plan in planned.items()}
     parts = {s: [done.keep(s, part) for part in futures] for s, futures in splits.items()}
-    commits = {s: land.commit_landing.submit(planned[s], p) for s, p in parts.items() if s not in done.errors}
+    commits = {s: land.commit(planned[s], p) for s, p in parts.items() if s not in done.errors}
     done.landed |= {s: facts for s, future in commits.items() if (facts := done.keep(s, future)) is not None}
 
     plans = {s: refine.plan_refining.submit(s, run) for s in sources if s not in done.errors}

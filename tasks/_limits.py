@@ -45,6 +45,7 @@ class Lease:
 
     id: UUID
     source: str
+    server: SyncPrefectClient  # a thread of ours knows nothing of the settings that the run's threads have
     taken: float
     renewed: float
     idle: float = 0.0  # since when
@@ -64,7 +65,7 @@ def ensure_limits(sources: list[str]) -> None:
     """Makes or mends the sources' limits: a missing one would be silently unlimited."""
     catalog = workspace().catalog
     for source in sources:
-        _ask(partial(_upsert, source, catalog.source(source).limits.concurrency))
+        _ask(_server(), partial(_upsert, source, catalog.source(source).limits.concurrency))
 
 
 @contextmanager
@@ -131,7 +132,8 @@ def _take(source: str) -> Lease:
 
 def _ask_for(source: str) -> Lease | None:
     try:
-        answer = _ask(lambda client: client.increment_concurrency_slots_with_lease(
+        server = _server()
+        answer = _ask(server, lambda client: client.increment_concurrency_slots_with_lease(
             [limit_name(source)], 1, "concurrency", _LEASE
         ))  # fmt: skip
         now = time.monotonic()
@@ -139,7 +141,7 @@ def _ask_for(source: str) -> Lease | None:
             with _change:
                 _pausing[source] = now + _PAUSE * random.uniform(0.5, 1.0)
             return None
-        lease = Lease(UUID(answer.json()["lease_id"]), source, now, now)
+        lease = Lease(UUID(answer.json()["lease_id"]), source, server, now, now)
         with _change:
             _used.add(lease)
             _keep()
@@ -198,25 +200,24 @@ def _renew_and_give_back() -> None:
 
 def _renew(lease: Lease) -> None:
     try:
-        _ask(lambda client: client.renew_concurrency_lease(lease.id, _LEASE))
+        _ask(lease.server, lambda client: client.renew_concurrency_lease(lease.id, _LEASE))
     except Exception as error:  # noqa: BLE001 - what is read is read on; at worst the source meets one reader too many
         log.warning("a slot of %s was not renewed: %s", lease.source, error)
 
 
 def _give_back(lease: Lease) -> None:
     try:
-        _ask(lambda client: client.release_concurrency_slots_with_lease(lease.id))
+        _ask(lease.server, lambda client: client.release_concurrency_slots_with_lease(lease.id))
     except Exception as error:  # noqa: BLE001 - it ends by itself
         log.warning("a slot of %s was not given back: %s", lease.source, error)
 
 
-def _ask(request: Callable[[SyncPrefectClient], Any]) -> Any | None:
+def _ask(server: SyncPrefectClient, request: Callable[[SyncPrefectClient], Any]) -> Any | None:
     """The server's answer; None when every slot is taken."""
-    client = _client(PREFECT_API_URL.value())
     for _ in range(_ATTEMPTS):
         with _one_at_a_time:
             try:
-                return request(client)
+                return request(server)
             except _TakenError:
                 return None
             except _BusyError:
@@ -226,6 +227,10 @@ def _ask(request: Callable[[SyncPrefectClient], Any]) -> Any | None:
         "server.unreachable", "the Prefect server has been too busy to give slots for ten seconds",
         remedy="Look at its log: see `sluice server status`. A server for many runs at once wants PostgreSQL.",
     )  # fmt: skip
+
+
+def _server() -> SyncPrefectClient:
+    return _client(PREFECT_API_URL.value())
 
 
 @lru_cache(maxsize=2)

@@ -1,7 +1,6 @@
 """The only place that makes Prefect tasks: which steps retry, for how long, and what a retried run may skip.
 
     network   touches a source: retried on Transient errors, with jitter, as often as its contract says
-    split     the same for one split: what it has read is not read again when its flow run is retried
     lake      touches our own storage: retried on Transient errors, briefly
     pure      computes: never retried, as the same input fails the same way
 
@@ -18,14 +17,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import State, Task, task
-from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
-from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
+from prefect.results import get_result_store
+from prefect.runtime import flow_run
+from prefect.utilities.annotations import quote
 
 from sluice.errors import SluiceError, Transient
 from sluice.model.source import Retry
@@ -36,6 +37,7 @@ R = TypeVar("R")
 # Prefect's default keeps results and hands them out again to the same inputs in the same flow run: a plan made anew
 # after a conflict was the old plan, and met the same conflict.
 _AFRESH: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE}
+_KEPT = timedelta(days=1)
 
 
 def is_worth_retrying(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -43,7 +45,11 @@ def is_worth_retrying(task: Task[..., Any], run: TaskRun, state: State[Any]) -> 
 
     A source's own Retry-After is slept by the connector, which knows the deadline.
     """
-    error = state.result(raise_on_failure=False)
+    return may_pass(state.result(raise_on_failure=False))
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same may go well a little later."""
     return isinstance(error, Transient) and not is_conflict(error) and "attempts" not in error.facts
 
 
@@ -53,15 +59,24 @@ def delays(retry: Retry) -> list[float]:
     return [min(first * 2**n, cap) for n in range(retry.attempts - 1)]
 
 
-def _split_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    """One flow run reads a split once: retried, it goes on with what is staged. Another run reads afresh.
-
-    A key without the flow run would hand yesterday's staged file to today's full snapshot.
+def once_a_flow_run(work: Callable[[], dict[str, Any]], *known: Any) -> dict[str, Any]:
+    """What `work` gives, kept under what is known before: tried again, a flow run or a task goes on with what is
+    staged. Another flow run does it afresh: it would else hand yesterday's staged file to today's full snapshot.
     """
-    plan = parameters["plan"]
-    known = [context.task_run.flow_run_id, plan["source"], plan["expected"], plan["before"], plan["contract"],
-             parameters["split"]]  # fmt: skip
-    return hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([flow_run.id, *known], sort_keys=True, default=str).encode()).hexdigest()
+    store = get_result_store()
+    if store.exists(key):
+        kept: dict[str, Any] = store.read(key).result
+        return kept
+    facts = work()
+    store.write(facts, key=key, expiration=datetime.now(UTC) + _KEPT)  # type: ignore[arg-type]
+    return facts
+
+
+def as_it_is(value: R) -> R:
+    """An argument that Prefect does not look through for futures: that costs 10 microseconds for each thing in it, and
+    plans and parts have tens of thousands."""
+    return quote(value)  # type: ignore[return-value]
 
 
 def outcome(future: PrefectFuture[Any]) -> Any | SluiceError:
@@ -91,19 +106,8 @@ def network(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
         task_run_name=task_run_name,
         retry_jitter_factor=0.5,
         retry_condition_fn=is_worth_retrying,  # how often and after how long is the contract's: see `as_agreed`
-        **_AFRESH,
-    )
-
-
-def split(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
-    return task(
-        task_run_name=task_run_name,
-        retry_jitter_factor=0.5,
-        retry_condition_fn=is_worth_retrying,
-        persist_result=True,
         result_serializer="json",
-        cache_policy=CacheKeyFnPolicy(cache_key_fn=_split_key),
-        cache_expiration=timedelta(days=1),
+        **_AFRESH,
     )
 
 

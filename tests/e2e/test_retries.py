@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from catalog.world.world import World
+from tasks import land
 from tests.e2e.apis import QUICK, Online, on_page
 from tests.support.api import status
 from tests.support.prefect import Server
@@ -84,6 +85,21 @@ def test_a_flow_run_tried_again_does_not_read_its_finished_splits_again(online: 
     assert run_again(online.site, None).state.is_completed()
     assert online.pages() == {"1": 2, "2": 1, "3": 1, "4": 1}
     assert online.site.rows("silver", "online_orders").height == len(online.api.records)
+
+
+def test_a_split_that_fails_costs_no_other_where_many_share_a_task(online: Online) -> None:
+    """A thousand splits are not a thousand tasks; and yet each is read once, whatever becomes of its neighbours."""
+    records = len(online.api.records)
+    online.change(paging={"type": "page", "size": 1, "total": "meta.total"})
+    assert records > land.TASKS
+    online.api.every = on_page(4, status(400))
+    flow_run = run_again(online.site, None)
+    assert online.pages() == {str(page + 1): 1 for page in range(records)} | {"1": 2}
+    online.api.requests.clear()
+    online.api.every = None
+    assert run_again(online.site, flow_run).state.is_completed()
+    assert online.pages() == {"1": 1, "4": 1}
+    assert online.site.rows("silver", "online_orders").height == records
 
 
 def run_again(site: Site, flow_run: Any) -> Any:
