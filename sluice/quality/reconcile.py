@@ -19,19 +19,32 @@ _CANDIDATE = ""  # no input can have this name
 def reconcile(
     contract: ProductContract, candidate: pl.LazyFrame, inputs: Mapping[str, pl.LazyFrame | None]
 ) -> tuple[Check, ...]:
-    """One check per reconciliation, all sums in one collect. An absent optional input counts as 0."""
+    """One check per reconciliation. An absent optional input counts as 0."""
+    return reconcile_each(contract, {"": candidate}, {"": inputs})[""]
+
+
+def reconcile_each(
+    contract: ProductContract,
+    candidates: Mapping[str, pl.LazyFrame],
+    inputs: Mapping[str, Mapping[str, pl.LazyFrame | None]],
+) -> dict[str, tuple[Check, ...]]:
+    """The same for several candidates and their inputs, by label; all sums together."""
     wanted: dict[str, tuple[str, str | None]] = {}
     for each in contract.reconcile:
         wanted[f"gold {each.id}"] = (each.gold, _CANDIDATE)
         wanted[f"inputs {each.id}"] = (each.inputs, None)
+    frames = {label: {_CANDIDATE: candidate, **inputs[label]} for label, candidate in candidates.items()}
     try:
-        sums = formulas.evaluate_all(wanted, {_CANDIDATE: candidate, **inputs})
+        sums = formulas.evaluate_each(wanted, frames)
     except ValueError as error:
         raise Misconfigured(
             "catalog.invalid", f"a reconciliation cannot be computed: {error}", f"product {contract.product}",
             "mend the formula in the contract; `sluice check` shows it",
         ) from error  # fmt: skip
-    return tuple(_judge(each, sums[f"gold {each.id}"], sums[f"inputs {each.id}"]) for each in contract.reconcile)
+    return {
+        label: tuple(_judge(each, own[f"gold {each.id}"], own[f"inputs {each.id}"]) for each in contract.reconcile)
+        for label, own in sums.items()
+    }
 
 
 def _judge(rule: Reconciliation, gold: Number | None, inputs: Number | None) -> Check:

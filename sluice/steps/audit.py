@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from decimal import Decimal
 from itertools import islice
@@ -12,11 +12,13 @@ from typing import Any
 import polars as pl
 
 from sluice.model.facts import Check, Fact, StagedFile
+from sluice.model.interval import Interval
+from sluice.model.product import ProductContract
 from sluice.ops import memory
 from sluice.quality import formulas
 from sluice.quality.checks import product_checks
-from sluice.quality.profile import profile
-from sluice.quality.reconcile import reconcile
+from sluice.quality.profile import profile, profile_by
+from sluice.quality.reconcile import reconcile_each
 from sluice.quality.verdict import judge
 from sluice.quality.volume import volume
 from sluice.steps import room, settled
@@ -26,6 +28,8 @@ from sluice.steps.milestones import count, say
 from sluice.steps.publications import publications
 from sluice.steps.workspace import Workspace
 
+_ROWS = 250_000  # of intervals that are read and asked together
+_TOGETHER = 250  # intervals: Polars takes a thread for each file that it reads, up to 512
 _HISTORY = 400  # publications looked at for an interval's usual volume
 
 
@@ -58,49 +62,105 @@ def audit(ws: Workspace, plan: BuildPlan, candidate: Candidate) -> dict[str, Ver
 
 
 def _verdicts(ws: Workspace, plan: BuildPlan, candidate: Candidate) -> dict[str, Verdict]:
-    from sluice.quality.gate import audit as gate
-
     say("%s: auditing %s", plan.product, count(len(candidate.files), "interval"))
     contract = ws.catalog.product(plan.product)
     settled.refuse_edited(ws, plan.product, plan.contract)
     pinned = Pinned(ws, contract, plan.versions)
     intervals = {p.label: p.interval for p in plan.each()}
-    frames = {label: _frame(ws, plan.product, files) for label, files in candidate.files.items()}
-    gated = gate(frames, product_checks(contract), columns=_columns(ws, plan.product))
     history = _history(ws, plan) if contract.volume else []
     verdicts: dict[str, Verdict] = {}
-    for label, frame in frames.items():
-        interval = intervals[label]
-        inputs = {name: pinned.frame(name, [interval], lookback=False) for name in contract.inputs}
-        checks = [*gated[label], *reconcile(contract, frame, inputs)]
-        size = volume(contract, candidate.rows[label], history, day=interval.first_day)
-        if size is not None:
-            checks.append(size)
-        outcome, code, reason = judge(checks)
-        verdicts[label] = Verdict(
-            label=label,
-            outcome=outcome,
-            code=code,
-            reason=reason,
-            rows=candidate.rows[label],
-            checks=tuple(_plain(asdict(c)) for c in checks),
-            caveats=tuple(_said(c) for c in checks if not c.success and c.severity == "warning"),
-            metrics={n: _text(v) for n, v in formulas.metrics(contract.metrics, frame).items()},
-            profile=profile(frame),
-        )
+    for labels in _groups(candidate):
+        looked = _look(ws, contract, {label: candidate.files[label] for label in labels})
+        inputs = _inputs(contract, pinned, {label: intervals[label] for label in labels})
+        sums = reconcile_each(contract, looked.frames, inputs)
+        for label in labels:
+            checks = [*looked.gated[label], *sums[label]]
+            size = volume(contract, candidate.rows[label], history, day=intervals[label].first_day)
+            if size is not None:
+                checks.append(size)
+            outcome, code, reason = judge(checks)
+            verdicts[label] = Verdict(
+                label=label,
+                outcome=outcome,
+                code=code,
+                reason=reason,
+                rows=candidate.rows[label],
+                checks=tuple(_told(check) for check in checks),
+                caveats=tuple(_said(c) for c in checks if not c.success and c.severity == "warning"),
+                metrics={n: _text(v) for n, v in looked.metrics[label].items()},
+                profile=looked.profiles[label],
+            )
     return verdicts
 
 
-def _columns(ws: Workspace, product: str) -> pl.Schema:
-    return pl.Schema({n: c.parsed.polars() for n, c in ws.catalog.product(product).output.columns.items()})
+def _groups(candidate: Candidate) -> Iterator[list[str]]:
+    """Intervals that are looked at together: as many as are read at once without trouble, or a single large one."""
+    group: list[str] = []
+    rows = 0
+    for label in candidate.files:
+        rows += candidate.rows[label]
+        if group and (rows > _ROWS or len(group) == _TOGETHER):
+            yield group
+            group, rows = [], candidate.rows[label]
+        group.append(label)
+    if group:
+        yield group
 
 
-def _frame(ws: Workspace, product: str, files: Sequence[dict[str, Any]]) -> pl.LazyFrame:
-    """The staged files as readers would see them."""
-    columns = _columns(ws, product)
-    staged = [StagedFile.from_dict(f) for f in files]
-    schema = pl.Schema({**columns, PARTITION: pl.String()})
-    return ws.gold(product).scan_staged(staged, schema, PARTITION).select(list(columns))
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What was found out of some intervals' files, by label."""
+
+    frames: dict[str, pl.LazyFrame]
+    gated: dict[str, tuple[Check, ...]]
+    metrics: dict[str, dict[str, formulas.Number | None]]
+    profiles: dict[str, dict[str, dict[str, Any]]]
+
+
+def _look(ws: Workspace, contract: ProductContract, files: Mapping[str, Sequence[dict[str, Any]]]) -> _Looked:
+    """One interval is asked where it lies, however large it is; several are read once, and asked together."""
+    from sluice.quality import gate
+
+    checks, columns = product_checks(contract), _columns(contract)
+    staged = [StagedFile.from_dict(f) for each in files.values() for f in each]
+    rows = ws.gold(contract.product).scan_staged(staged, pl.Schema({**columns, PARTITION: pl.String()}), PARTITION)
+    if len(files) == 1:
+        (label,) = files
+        frames = {label: rows.select(list(columns))}
+        gated = gate.audit(frames, checks, columns=columns)
+        metrics = {label: formulas.metrics(contract.metrics, frames[label])}
+        return _Looked(frames, gated, metrics, {label: profile(frames[label])})
+    read = rows.select(*columns, PARTITION).collect()
+    apart = {
+        label: part.lazy() for (label,), part in read.partition_by(PARTITION, as_dict=True, include_key=False).items()
+    }
+    nothing = read.drop(PARTITION).clear().lazy()
+    frames = {label: apart.get(label, nothing) for label in files}
+    gated = gate.audit_parts(read.lazy(), PARTITION, list(files), checks, columns=columns)
+    metrics, profiles = (
+        formulas.metrics_by(contract.metrics, read.lazy(), PARTITION),
+        profile_by(read.lazy(), PARTITION),
+    )
+    if len(apart) < len(files):
+        metrics = dict.fromkeys(files, formulas.metrics(contract.metrics, nothing)) | metrics
+        profiles = dict.fromkeys(files, profile(nothing)) | profiles
+    return _Looked(frames, gated, metrics, profiles)
+
+
+def _inputs(
+    contract: ProductContract, pinned: Pinned, intervals: Mapping[str, Interval]
+) -> dict[str, dict[str, pl.LazyFrame | None]]:
+    """What each interval was made from. Of a `latest` input all have the same, and it is read once."""
+    some = list(intervals.values())[:1]
+    latest = {n: pinned.frame(n, some, lookback=False) for n, i in contract.inputs.items() if i.as_of == "latest"}
+    return {
+        label: {n: latest[n] if n in latest else pinned.frame(n, [own], lookback=False) for n in contract.inputs}
+        for label, own in intervals.items()
+    }
+
+
+def _columns(contract: ProductContract) -> pl.Schema:
+    return pl.Schema({n: c.parsed.polars() for n, c in contract.output.columns.items()})
 
 
 def _history(ws: Workspace, plan: BuildPlan) -> list[tuple[date, int]]:
@@ -114,6 +174,10 @@ def _history(ws: Workspace, plan: BuildPlan) -> list[tuple[date, int]]:
 
 def _said(check: Check) -> str:
     return f"{check.id}: expected {check.limit or check.expect}, found {check.observed}"
+
+
+def _told(check: Check) -> dict[str, Any]:
+    return {each.name: _plain(getattr(check, each.name)) for each in fields(check)}
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.quality.checks import problems
-from sluice.quality.formulas import complaints, evaluate, metrics, metrics_by
+from sluice.quality.formulas import complaints, evaluate, evaluate_all, evaluate_each, metrics, metrics_by
 from tests.support.quality import ROWS, product
 
 ORDERS = pl.LazyFrame({"total": [Decimal("0.10"), Decimal("0.20"), None], "n": [1, 2, 2]})
@@ -103,6 +103,30 @@ def test_metrics_by_interval_equal_metrics_of_each_interval():
     by_day = metrics_by(formulas, frame, "on")
     assert by_day == {day: metrics(formulas, frame.filter(pl.col("on") == day)) for day in by_day}
     assert by_day[date(2026, 5, 1)] == {"total": 3, "mean": Decimal("1.5"), "rows": 2}
+
+
+def test_a_sum_that_is_too_large_for_its_type_fails_by_interval_too():
+    """Polars' sum of decimals wraps around in silence where there are groups: a year of days would show nonsense."""
+    huge = [Decimal("9" * 38)] * 2
+    frame = pl.LazyFrame({"on": [1, 1, 2], "x": [*huge, Decimal(7)]}, schema={"on": pl.Int64, "x": pl.Decimal(38, 0)})
+    with pytest.raises(pl.exceptions.ComputeError, match="overflow"):
+        metrics_by({"total": "sum(x)"}, frame, "on")
+    assert metrics_by({"total": "sum(x)"}, frame.filter(pl.col("on") == 2), "on") == {2: {"total": Decimal(7)}}
+    large = pl.LazyFrame(
+        {"on": [1] * 3, "x": [huge[0], Decimal("-" + "9" * 38), Decimal(1)]},
+        schema={"on": pl.Int64, "x": pl.Decimal(38, 0)},
+    )
+    assert metrics_by({"total": "sum(x)"}, large, "on") == {1: {"total": Decimal(1)}}
+
+
+def test_formulas_over_several_sets_of_frames_are_those_over_each():
+    """A backfill adds up each day's inputs; a frame that all share, and one that is absent, are among them."""
+    shared = pl.LazyFrame({"y": [1, 2]})
+    each = {day: {"a": pl.LazyFrame({"x": [day, 1]}), "b": shared, "c": None} for day in range(70)}
+    wanted = {"one": ("sum(x) + sum(b.y)", "a"), "two": ("count(b) - count(c)", None)}
+    labelled = {str(day): frames for day, frames in each.items()}
+    assert evaluate_each(wanted, labelled) == {str(day): evaluate_all(wanted, frames) for day, frames in each.items()}
+    assert evaluate_each(wanted, labelled)["69"] == {"one": 73, "two": 2}
 
 
 def test_check_finds_wrong_formulas_in_a_contract():

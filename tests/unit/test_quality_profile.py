@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from sluice.quality.profile import profile
+from sluice.quality.profile import profile, profile_by
 
 
 def test_counts_nulls_and_distinct_values_and_keeps_bounds_exact() -> None:
@@ -31,3 +31,18 @@ def test_counts_nulls_and_distinct_values_and_keeps_bounds_exact() -> None:
 def test_an_empty_frame_has_a_profile_too() -> None:
     """An interval that is allowed to be empty is published with figures like any other."""
     assert profile(pl.LazyFrame(schema={"a": pl.Int64})) == {"a": {"nulls": 0, "distinct": 0, "min": None, "max": None}}
+
+
+def test_profiles_by_interval_are_those_of_each_interval() -> None:
+    """A backfill's days are looked at together; nulls, bounds and texts must stay those of the day."""
+    frame = pl.LazyFrame(
+        {
+            "on": ["a", "b", "a", "b", "b"],
+            "x": [1.5, None, float("nan"), 2.0, 2.0],
+            "s": ["z", None, "y" * 100, None, None],
+            "tags": [["a"], None, [], None, ["b"]],
+        }
+    )
+    together = profile_by(frame, "on")
+    assert together == {on: profile(frame.filter(pl.col("on") == on).drop("on")) for on in ("a", "b")}
+    assert together["b"]["x"] == {"nulls": 1, "distinct": 2, "min": 2.0, "max": 2.0}
