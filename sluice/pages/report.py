@@ -26,13 +26,14 @@ def published(done: Any) -> str:
         lines.append(f"| {label} | {_WORDS[outcome]} | {done.rows.get(label, '')} | {_cell(done.reasons.get(label))} |")
     for label, checks in done.checks.items():
         lines += ["", f"## {label}", "", *_checks(checks), "", *_difference(done.diffs.get(label))]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_costs(done.cost)])
 
 
 def ingested(sources: Iterable[Mapping[str, Any]]) -> str:
     """Rows landed, refined and set aside, by source; failures with what to do."""
     lines = ["# Ingestion", "", "| source | landed | in silver | quarantined | superseded | says |",
              "|---|---:|---:|---:|---:|---|"]  # fmt: skip
+    costs: dict[str, Mapping[str, Any]] = {}
     for each in sources:
         if error := each.get("error"):
             lines.append(f"| {each['source']} | | | | | **{error['code']}** {_cell(error['what'])} |")
@@ -43,7 +44,8 @@ def ingested(sources: Iterable[Mapping[str, Any]]) -> str:
         if not each["rows"] and not says:
             says = ["nothing new"]
         lines.append(f"| {each['source']} | {each['rows']} | {' | '.join(map(str, sums))} | {_cell('; '.join(says))} |")
-    return "\n".join(lines)
+        costs |= {f"{stage} {each['source']}": cost for stage, cost in each.get("cost", {}).items()}
+    return "\n".join([*lines, *_costs(costs)])
 
 
 def _checks(checks: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -71,6 +73,24 @@ def _difference(diff: Mapping[str, Any] | None) -> list[str]:
     for name, (old, new) in {"rows": diff["rows"], **diff["metrics"]}.items():
         lines.append(f"| {name} | {'' if old is None else old} | {'' if new is None else new} |")
     return lines
+
+
+def _costs(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What each stage took. Its pieces are splits, groups of days or runs of intervals; the peak is the process's."""
+    rows = [
+        f"| {stage} | {cost['rows']:,} | {_size(cost['bytes'])} | {cost['pieces']}, {cost['at_a_time']} at a time "
+        f"| {cost['cpu_s']:.1f} | {cost['wall_s']:.1f} | {cost['peak_mb']:,} of {cost['cap_mb']:,} |"
+        for stage, cost in stages.items()
+        if cost
+    ]
+    if not rows:
+        return []
+    heading = "| stage | rows | written | pieces of work | CPU s | wall s | peak MB of cap |"
+    return ["", "## What it took", "", heading, "|---|---:|---:|---|---:|---:|---:|", *rows]
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**20:,.1f} MB" if size >= 2**20 else f"{size / 2**10:,.1f} KB"
 
 
 def _path(path: str) -> str:

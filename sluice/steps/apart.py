@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -88,6 +89,7 @@ def main() -> None:
     )
     try:
         found = build.staged(ws, build.BuildPlan.from_dict(asked["plan"]), asked["labels"]).as_dict()
+        found["cost"] = {"cpu_s": time.process_time(), "peak": memory.peak()}
     except SluiceError as error:
         found = {"error": error.as_dict()}
     with open(answers, "w") as out:  # noqa: PTH123 - a descriptor, not a path

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import wraps
+from itertools import accumulate
 from typing import Any, ParamSpec, TypeVar
 
 from sluice.lake.table import ActiveFile, Snapshot
@@ -34,13 +35,15 @@ class Cost:
     """Of one piece of work. CPU seconds are the process's, shared equally between all that ran at the time: Polars
     works for everybody on the same threads."""
 
+    cap: int
     began: float
     cpu: float = 0.0
     ended: float = 0.0
     peak: int = 0  # the most that the process had held by then
 
     def facts(self) -> dict[str, Any]:
-        return {"cpu_s": self.cpu, "began": self.began, "ended": self.ended, "peak_mb": self.peak // MB}
+        sizes = {"peak_mb": self.peak // MB, "cap_mb": self.cap // MB}
+        return {"cpu_s": self.cpu, "began": self.began, "ended": self.ended, **sizes}
 
 
 @contextmanager
@@ -52,7 +55,7 @@ def taken(cap: Cap, need: int) -> Iterator[Cost]:
         _changed.wait_for(lambda: not _taken or _taken + need <= cap.working)
         _taken += need
         _share_out()
-        cost = Cost(time.time())
+        cost = Cost(cap.bytes, time.time())
         _working.append(cost)
     try:
         yield cost
@@ -75,6 +78,9 @@ def within(need: Callable[[Any], int]) -> Callable[[Callable[P, F]], Callable[P,
             assert isinstance(ws, Workspace)
             with taken(ws.memory, need(plan)) as cost:
                 done = step(*arguments, **named)
+            if elsewhere := getattr(done, "cost", None):  # of a process of its own
+                cost.cpu += elsewhere["cpu_s"]
+                cost.peak = max(cost.peak, memory.resident() + elsewhere["peak"])
             return replace(done, cost=cost.facts())  # type: ignore[type-var]
 
         return run
@@ -90,10 +96,18 @@ def total(costs: Iterable[Mapping[str, Any]], rows: int, size: int) -> dict[str,
     return {
         "rows": rows,
         "bytes": size,
+        "pieces": len(each),
+        "at_a_time": _most_at_once(each),
         "cpu_s": round(sum(cost["cpu_s"] for cost in each), 2),
         "wall_s": round(max(cost["ended"] for cost in each) - min(cost["began"] for cost in each), 2),
         "peak_mb": max(cost["peak_mb"] for cost in each),
+        "cap_mb": max(cost["cap_mb"] for cost in each),
     }
+
+
+def _most_at_once(costs: Sequence[Mapping[str, Any]]) -> int:
+    changes = sorted([(cost["began"], 1) for cost in costs] + [(cost["ended"], -1) for cost in costs])
+    return max(accumulate(change for _, change in changes))
 
 
 def row_bytes(table: Snapshot, files: Sequence[ActiveFile]) -> int:

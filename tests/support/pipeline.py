@@ -28,6 +28,7 @@ from sluice.catalog import load
 from sluice.lake.table import Lake, Snapshot
 from sluice.model.facts import Split
 from sluice.model.interval import Interval
+from sluice.ops import memory
 from sluice.sources.base import Reach
 from sluice.steps import build, demand, land, publish, refine
 from sluice.steps.workspace import Workspace, new_run
@@ -112,6 +113,7 @@ class Shop:
     address: str = ""
     refine_rows: int = 1_000_000
     eager_rows: int = 2_000_000
+    memory: str = "4GB"
     now: datetime = NOW
     _runs: Any = field(default_factory=lambda: count(1))
     _drops: Any = field(default_factory=lambda: count(1))
@@ -163,6 +165,7 @@ class Shop:
             actor="tests",
             refine_rows=self.refine_rows,
             eager_rows=self.eager_rows,
+            memory=memory.cap(self.memory),
         )
 
     def run(self) -> str:
@@ -239,7 +242,8 @@ def through_json(fact: F) -> F:
 
 
 def main(folder: str, what: str, *text: str) -> None:
-    shop = Shop(Path(folder), refine_rows=int(os.environ.get("SLUICE_REFINE_ROWS", "1000000")))
+    rows = int(os.environ.get("SLUICE_REFINE_ROWS", "1000000"))
+    shop = Shop(Path(folder), refine_rows=rows, memory=os.environ.get("SLUICE_MEMORY", "4GB"))
     if what == "ingest":
         shop.ingest(run=text[0] if text else new_run())
     else:
