@@ -70,13 +70,14 @@ def broken(rows: pl.DataFrame, rules: Sequence[RowRule | SetRule]) -> pl.DataFra
     return pl.DataFrame([each.alias(rule.id) for rule, each in zip(rules, found.get_columns()) if each.any()])
 
 
-def spelt(marks: pl.DataFrame) -> pl.Series:
-    """For each row the names of the columns that are true, in their order.
+def spelt(marks: pl.DataFrame, names: Sequence[str]) -> pl.Series:
+    """For each row the names of those columns that are true, in their order.
 
     Each row's marks are one bit set, and the few different sets are spelt out once. With a list built for each row, a
     million rows and 13 rules cost 2.3 s of CPU instead of 0.13 as soon as some rows fail.
     """
-    names = marks.columns
+    if not names or not marks.height:
+        return pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, marks.height)
     groups = [names[start : start + 63] for start in range(0, len(names), 63)]
     parts = [_spelt(marks.select(_bits(group)).to_series(), group) for group in groups]
     return parts[0] if len(parts) == 1 else pl.DataFrame(parts).select(pl.concat_list(pl.all())).to_series()

@@ -8,6 +8,7 @@ every rule looks at every row in one pass. So a bad correction rejects the row; 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -34,15 +35,18 @@ class Sieved:
 
 def sieve(bronze: pl.DataFrame, contract: SourceContract) -> Sieved:
     """Splits bronze rows; every row ends in exactly one of the three frames."""
+    # In one piece first: of the hundred chunks that a hundred days are read in, each look at a column is a copy.
+    bronze = bronze.rechunk()
     raw = bronze.with_row_index("_row")
     unreadable = raw.filter(pl.col("_problem").is_not_null())
     rows = _cast(raw.filter(pl.col("_problem").is_null()), contract)
     late = _superseded(rows, contract)
-    rows = _ranked(rows.remove(pl.col("_row").is_in(late.implode())) if late.len() else rows, contract)
+    if set_rules(contract):  # these compare rows, so the superseded must be gone; for the others that copy is saved
+        rows = _ranked(_without(rows, late), contract)
     rules = _rules(contract)
-    reported = [r.id for r in rules if r.on_fail == "report"]
-    breaks = broken(rows, rules)
-    bad = _rejected(rows, breaks.drop(name for name in breaks.columns if name in reported))
+    judged = _without(_judged(rows, rules), late)
+    reported = [r.id for r in rules if r.on_fail == "report" and r.id in judged.columns]
+    bad = _rejected(judged.drop(reported))
     unread = unreadable.select("_row", _reasons=pl.concat_list(pl.col("_problem")))
     under = pl.lit(f"{contract.version} {contract.hash}").alias("_contract")  # what the row was judged by
     known = [name for name in raw.columns if name not in ("_row", "_problem", "_position")]
@@ -54,50 +58,49 @@ def sieve(bronze: pl.DataFrame, contract: SourceContract) -> Sieved:
         .select("_reasons", *(_as_text(n, raw.schema[n]) for n in known), under)
     )
     return Sieved(
-        silver=_good(rows, bad["_row"], contract).with_columns(under),
+        silver=_good(rows, pl.concat([late, bad["_row"]]), contract).with_columns(under),
         quarantine=quarantine,
         files=unreadable.filter(pl.col("_problem").is_in(WHOLE_FILE) & pl.col("_line").is_null()).select("_event_on"),
         superseded=raw.select("_event_on")[late],
         refused=_refused(quarantine, [r.id for r in rules if r.on_fail == "refuse"]),
-        reported={id_: breaks[id_].arg_true().len() for id_ in breaks.columns if id_ in reported},
+        reported={id_: judged[id_].arg_true().len() for id_ in reported},
     )
 
 
-def _good(rows: pl.DataFrame, bad: pl.Series, contract: SourceContract) -> pl.DataFrame:
+def _good(rows: pl.DataFrame, gone: pl.Series, contract: SourceContract) -> pl.DataFrame:
     """Silver's rows and columns in their order: by day, then by key, which is whole and unique by now.
 
     The order is found on its few columns, and the rows are put into it in one go: a filter and then a sort would copy
     every row twice, and memory bounds how many days are refined at a time.
     """
     order = ["_event_on", *(contract.key or ["_origin", "_line", "_row"])]
-    places = rows.select(*order, _place=pl.int_range(pl.len(), dtype=pl.UInt32))
-    if bad.len():
-        places = places.remove(rows["_row"].is_in(bad.implode()))
-    places = places.sort(order)
+    places = rows.select(*dict.fromkeys((*order, "_row")), _place=pl.int_range(pl.len(), dtype=pl.UInt32))
+    places = _without(places, gone).sort(order)
     ours = ("_row", "_rank", "_problem", "_raw", "_position")
     kept = [each for each in rows.get_columns() if each.name not in ours and not each.name.startswith(_MISFIT)]
-    # Each column in one piece first: out of a hundred chunks this takes eight times as long.
-    return pl.DataFrame([each.rechunk().gather(places["_place"]) for each in kept])
+    return pl.DataFrame([each.gather(places["_place"]) for each in kept])
 
 
-def _rejected(rows: pl.DataFrame, breaks: pl.DataFrame) -> pl.DataFrame:
-    """The rows that are set aside, and why. Most rows break nothing, so reasons are spelt for those alone that do."""
+def _without(rows: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
+    return rows.remove(pl.col("_row").is_in(numbers.implode())) if numbers.len() else rows
+
+
+def _judged(rows: pl.DataFrame, rules: Sequence[RowRule | SetRule]) -> pl.DataFrame:
+    """The rows that anything is wrong with, by number, and a column for each thing that is: true where it is."""
     misfits = rows.select(pl.col(f"^{_MISFIT}.*$").name.replace(_MISFIT, "type:", literal=True))
-    marks = pl.concat([misfits, breaks], how="horizontal")
-    if not marks.width:
-        return pl.DataFrame(schema={"_row": rows.schema["_row"], "_reasons": pl.List(pl.String)})
-    guilty = marks.with_columns(rows["_row"]).filter(pl.any_horizontal(marks.columns))
-    reasons = [
-        spelt(guilty.select(each.columns)).alias(name)
-        for name, each in (("types", misfits), ("rules", breaks))
-        if each.width
-    ]
-    if misfits.width and breaks.width:
-        # A value that did not fit became null on the way: that is one reason, not two.
-        echoes = pl.col("types").list.eval(pl.element().str.replace("^type:", "null:"))
-        both = pl.concat_list("types", pl.col("rules").list.set_difference(echoes))
-        reasons = [pl.DataFrame(reasons).select(both).to_series()]
-    return guilty.select("_row", reasons[0].alias("_reasons"))
+    marks = pl.concat([misfits, broken(rows, rules)], how="horizontal")
+    return rows.select("_row").hstack(marks).filter(pl.any_horizontal(marks.columns) if marks.width else pl.lit(False))
+
+
+def _rejected(judged: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are set aside, with their reasons. Most rows have none, so they are spelt for these alone."""
+    types = [name for name in judged.columns if name.startswith("type:")]
+    rules = [name for name in judged.columns if name not in ("_row", *types)]
+    reasons = pl.DataFrame({"types": spelt(judged, types), "rules": spelt(judged, rules)})
+    # A value that did not fit became null on the way: that is one reason, not two.
+    echoes = pl.col("types").list.eval(pl.element().str.replace("^type:", "null:"))
+    reasons = reasons.select(pl.concat_list("types", pl.col("rules").list.set_difference(echoes)).alias("_reasons"))
+    return judged.select("_row").hstack(reasons).filter(pl.col("_reasons").list.len() > 0)
 
 
 def _rules(contract: SourceContract) -> list[RowRule | SetRule]:

@@ -25,7 +25,7 @@ COLUMNS = {
 def reasons(frame: pl.DataFrame, *args: object, **kwargs: object) -> list[list[str]]:
     rules = source_rules(source(*args, **kwargs))  # type: ignore[arg-type]
     marks = broken(frame, rules)
-    return spelt(marks).to_list() if marks.width else [[] for _ in range(frame.height)]
+    return spelt(frame.hstack(marks), marks.columns).to_list()
 
 
 def frame(**values: list[object]) -> pl.DataFrame:
