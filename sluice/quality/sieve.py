@@ -38,6 +38,7 @@ def sieve(bronze: pl.DataFrame, contract: SourceContract) -> Sieved:
     # In one piece first: of the hundred chunks that a hundred days are read in, each look at a column is a copy.
     bronze = bronze.rechunk()
     raw = bronze.with_row_index("_row")
+    types = raw.schema  # once: a frame makes its schema anew each time, and one column after another that is quadratic
     unreadable = raw.filter(pl.col("_problem").is_not_null())
     rows = _cast(raw.filter(pl.col("_problem").is_null()), contract)
     late = _superseded(rows, contract)
@@ -55,7 +56,7 @@ def sieve(bronze: pl.DataFrame, contract: SourceContract) -> Sieved:
     quarantine = (
         raw[rejected["_row"]]  # a row's number is its place
         .with_columns(rejected["_reasons"])
-        .select("_reasons", *(_as_text(n, raw.schema[n]) for n in known), under)
+        .select("_reasons", *(_as_text(n, types[n]) for n in known), under)
     )
     return Sieved(
         silver=_good(rows, pl.concat([late, bad["_row"]]), contract).with_columns(under),
@@ -135,17 +136,14 @@ def _refused(quarantine: pl.DataFrame, rules: list[str]) -> dict[str, str]:
 
 def _cast(rows: pl.DataFrame, contract: SourceContract) -> pl.DataFrame:
     """Contract columns in their types; beside a column that has values of none of its type, one that tells where."""
-    present = {n: c for n, c in contract.columns.items() if n in rows.columns}
-    to_cast = {
-        n: c for n, c in present.items() if rows.schema[n] != c.parsed.polars() or c.clean or c.parsed.name == "uuid"
-    }
+    types = rows.schema
+    present = {n: c for n, c in contract.columns.items() if n in types}
+    to_cast = {n: c for n, c in present.items() if types[n] != c.parsed.polars() or c.clean or c.parsed.name == "uuid"}
     if to_cast:
         rows = rows.with_columns(
-            cast.typed(n, c, rows.schema[n], contract.timezone).alias(_TYPED + n) for n, c in to_cast.items()
+            cast.typed(n, c, types[n], contract.timezone).alias(_TYPED + n) for n, c in to_cast.items()
         )
-        marks = rows.select(
-            cast.misfit(n, c, rows.schema[n], _TYPED + n).alias(_MISFIT + n) for n, c in to_cast.items()
-        )
+        marks = rows.select(cast.misfit(n, c, types[n], _TYPED + n).alias(_MISFIT + n) for n, c in to_cast.items())
         rows = rows.drop(to_cast).rename({_TYPED + n: n for n in to_cast})
         rows = rows.with_columns(each for each in marks if each.any())
     absent = [pl.lit(None, c.parsed.polars()).alias(n) for n, c in contract.columns.items() if n not in present]

@@ -51,7 +51,7 @@ class Totals:
         self.schema |= schema_names(frame)
         if unit is not None:
             self.units.add(unit)
-        for day, count in frame.group_by("_event_on").len().iter_rows():
+        for day, count in frame["_event_on"].value_counts().iter_rows():
             self.dates[day.isoformat()] = self.dates.get(day.isoformat(), 0) + count
         reached = (
             frame["_position"] if self.limit is None else frame["_position"].filter(frame["_position"] <= self.limit)
@@ -85,23 +85,21 @@ def conform(
                 contract.source,
                 "Give it a name in the contract (`from:`), or set `unknown_columns: drop`.",
             )
-    own = {
-        "_batch": pl.lit(batch, pl.String),
-        "_landed_at": pl.lit(landed_at, pl.Datetime("us", "UTC")),
-        **{
-            n: pl.lit(None, OWN[n]).alias(n) for n in ("_origin", "_line", "_problem", "_raw") if n not in frame.columns
-        },
-    }
-    frame = frame.with_columns(**own)
     local_day = landed_at.astimezone(ZoneInfo(contract.timezone)).date()
     # A row without a readable day goes by the day its neighbours are of: a torn line belongs to its file's day.
     days = _event_days(frame, contract)
     if days.null_count():
         neighbours = days.drop_nulls().mode(maintain_order=True)
         days = days.fill_null(local_day if neighbours.is_empty() else neighbours[0])
-    frame = frame.with_columns(_event_on=days, _position=_position(frame, contract))
+    own = {
+        "_batch": pl.lit(batch),
+        "_landed_at": pl.lit(landed_at),
+        "_event_on": pl.lit(days),
+        "_position": _position(frame, contract),
+        **{n: pl.col(n) if n in frame.columns else pl.lit(None) for n in ("_origin", "_line", "_problem", "_raw")},
+    }
     declared = [n for n in contract.columns if n in frame.columns]
-    return frame.select(*(pl.col(n).cast(t) for n, t in OWN.items()), *declared, *unknown), notices
+    return frame.select(*(own[n].cast(t).alias(n) for n, t in OWN.items()), *declared, *unknown), notices
 
 
 def without(frame: pl.DataFrame, known: pl.DataFrame, contract: SourceContract) -> pl.DataFrame:

@@ -96,7 +96,7 @@ def test_what_may_be_inside_a_broken_quote_is_never_a_row(tmp_path: Path) -> Non
 
 def test_many_bad_quotes_in_a_long_file_are_each_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows shrink and grow around damage; no line may be lost or read twice at their seams."""
-    monkeypatch.setattr(_files_csv, "BLOCK", 5000)
+    monkeypatch.setattr(_files_csv, "WINDOW", 5000)
     monkeypatch.setattr(_files_csv, "_SMALL", 100)
     lines = [f'{i},5" pipe' if i % 37 == 0 else f'{i},"a ""b""\n{i}"' for i in range(3000)]
     frame = landed(tmp_path, "\n".join(["id,name", *lines]).encode())
@@ -112,7 +112,7 @@ def test_many_bad_quotes_in_a_long_file_are_each_found(tmp_path: Path, monkeypat
 
 def test_a_record_without_end_is_given_up_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A binary file with a csv name has lines of gigabytes; they must not be held."""
-    monkeypatch.setattr(_files_csv, "BLOCK", 4096)
+    monkeypatch.setattr(_files_csv, "WINDOW", 4096)
     monkeypatch.setattr(_files_csv, "RECORD", 8192)
     monkeypatch.setattr(_files_csv, "_READ", 1024)
     body = b"id,name\n1,a\n" + b"x" * 50_000 + b'\n2,b\n3,"' + b"y\n" * 20_000 + b"4,d\n"
@@ -238,7 +238,7 @@ def test_reads_back_whatever_pythons_csv_module_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: list[list[str]], how: tuple[str, Any], block: int
 ) -> None:
     """Any text in any field, cut into blocks anywhere: the same values, on the right lines."""
-    monkeypatch.setattr(_files_csv, "BLOCK", block)
+    monkeypatch.setattr(_files_csv, "WINDOW", block)
     names = [f"c{i}" for i in range(len(table[0]))]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator=how[0], quoting=how[1])

@@ -20,7 +20,8 @@ from sluice.sources.files.expand import check_encoding
 from sluice.sources.files.frames import ROWS, Schema, finish, landing_names, problems, text_schema
 from sluice.sources.files.scan import Dialect, Found, scan
 
-BLOCK = 16 * 1024 * 1024
+BLOCK = 16 * 1024 * 1024  # parsed at once
+WINDOW = 2 * 1024 * 1024  # proved at once: the places of its signs fit into a processor's cache, which saves a third
 RECORD = 16 * 1024 * 1024  # a longer record is ragged, or one lost quote would keep the rest of the file in memory
 _SMALL = 32 * 1024  # after a quote out of place: what the next one can make us scan again
 _READ = 1024 * 1024
@@ -101,7 +102,7 @@ class _Input:
 
     def records(self, dialect: Dialect, fields: int) -> Iterator[list[Found]]:
         """Everything, in batches of about a block."""
-        size, batch, weight = BLOCK, list[Found](), 0
+        size, batch, weight = WINDOW, list[Found](), 0
         while window := self.window(size):
             last = self.ended and self.at + len(window) == len(self.kept)
             found = scan(window, dialect, fields, self.line, last)
@@ -113,10 +114,10 @@ class _Input:
             else:
                 found = self._give_up(window)
             self.line += found.newlines
-            size = _SMALL if found.hurt else min(2 * size, BLOCK)
+            size = _SMALL if found.hurt else min(2 * size, WINDOW)
             batch.append(found)
             weight += found.used
-            if weight >= BLOCK // 2:
+            if weight > BLOCK - WINDOW:
                 yield batch
                 batch, weight = [], 0
         if batch:

@@ -55,15 +55,15 @@ def landing_names(header: Sequence[str], columns: Mapping[str, Column], uri: str
 
 def finish(frame: pl.DataFrame, schema: Schema, uri: str, lines: pl.Series | None) -> pl.DataFrame:
     """Good rows as a landing frame: the contract's columns first, absent ones null."""
-    absent = [pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in frame.columns]
     others = [name for name in frame.columns if name not in schema]
-    return frame.with_columns(
-        *absent,
+    return frame.select(
+        *(name if name in frame.columns else pl.lit(None, dtype).alias(name) for name, dtype in schema.items()),
+        *others,
         pl.lit(uri).alias("_origin"),
         (pl.lit(None, pl.Int64) if lines is None else lines).alias("_line"),
         pl.lit(None, pl.String).alias("_problem"),
         pl.lit(None, pl.String).alias("_raw"),
-    ).select(*schema, *others, *TAIL)
+    )
 
 
 def problems(schema: Schema, uri: str, code: str, found: Sequence[tuple[int | None, str]]) -> pl.DataFrame:

@@ -47,15 +47,15 @@ def scan(window: bytes, dialect: Dialect, fields: int, line: int, last: bool) ->
     signs = np.frombuffer(window, np.uint8)
     newlines = np.flatnonzero(signs == NEWLINE)
     delimiters = np.flatnonzero(signs == dialect.delimiter)
-    ends, offence = newlines, None
+    ends, offence, inside = newlines, None, None
     if dialect.quote is not None and bytes((dialect.quote,)) in window:
         quotes = np.flatnonzero(signs == dialect.quote)
         offence = _offence(signs, quotes, dialect.delimiter)
-        ends, delimiters = _outside(newlines, quotes), _outside(delimiters, quotes)
+        ends, inside = _outside(newlines, quotes), _held(delimiters, quotes)
         if offence is not None:
             ends = ends[: np.searchsorted(ends, offence)]
     used = int(ends[-1]) + 1 if len(ends) else 0
-    good, bad = _count(window[:used], ends, delimiters[: np.searchsorted(delimiters, used)], fields)
+    good, bad = _count(window, ends, delimiters[: np.searchsorted(delimiters, used)], inside, fields)
     starts = _starts(newlines, ends)
     ragged = [(line + int(starts[i]), text) for i, text in bad]
     lines = line + (starts if good.all() else starts[good])
@@ -72,18 +72,24 @@ def scan(window: bytes, dialect: Dialect, fields: int, line: int, last: bool) ->
 
 def _outside(places: Places, quotes: Places) -> Places:
     """Those not between an opening and a closing quote. A parity for every byte would be simpler, and cost twice."""
+    _, first, count = _held(places, quotes)
+    if not len(first):
+        return places
+    steps = np.zeros(len(places) + 1, np.int8)
+    steps[first] += 1
+    steps[first + count] -= 1
+    kept: Places = places[np.cumsum(steps[:-1], dtype=np.int8) == 0]
+    return kept
+
+
+def _held(places: Places, quotes: Places) -> tuple[Places, Places, Places]:
+    """The opening quotes that hold some of `places`; which is the first in each, and how many there are."""
     first = np.searchsorted(places, quotes[0::2])
     after = np.searchsorted(places, quotes[1::2])
     if len(after) < len(first):  # the last quote is still open
         after = np.append(after, len(places))
     holding = after > first
-    if not holding.any():
-        return places
-    steps = np.zeros(len(places) + 1, np.int8)
-    steps[first[holding]] += 1
-    steps[after[holding]] -= 1
-    kept: Places = places[np.cumsum(steps[:-1], dtype=np.int8) == 0]
-    return kept
+    return quotes[0::2][holding], first[holding], (after - first)[holding]
 
 
 def _offence(signs: NDArray[np.uint8], quotes: Places, delimiter: int) -> int | None:
@@ -104,19 +110,24 @@ def _offence(signs: NDArray[np.uint8], quotes: Places, delimiter: int) -> int | 
 
 
 def _count(
-    window: bytes, ends: Places, delimiters: Places, fields: int
+    window: bytes, ends: Places, delimiters: Places, inside: tuple[Places, Places, Places] | None, fields: int
 ) -> tuple[NDArray[np.bool_], list[tuple[int, bytes]]]:
-    """Which records have the right number of fields, and the number and text of those that do not.
+    """Which records have the right number of fields, and the number and text of those that do not. `inside`: the
+    delimiters that quotes hold.
 
     A blank line is no record in a file of several columns, and a null in a file of one.
     """
     records = len(ends)
     good = np.ones(records, np.bool_)
-    if len(delimiters) == records * (fields - 1):
+    if (inside is None or not len(inside[0])) and len(delimiters) == records * (fields - 1):
         grid = delimiters.reshape(records, fields - 1)
         if fields == 1 or ((grid[:, -1] < ends).all() and (grid[1:, 0] > ends[:-1]).all()):
             return good, []
     counted = np.diff(np.searchsorted(delimiters, ends), prepend=0)
+    if inside is not None:
+        openings, _, held = inside
+        within = int(np.searchsorted(openings, ends[-1])) if records else 0
+        np.subtract.at(counted, np.searchsorted(ends, openings[:within]), held[:within])
     good = counted == fields - 1
     bad = []
     for i in np.flatnonzero(~good).tolist():
