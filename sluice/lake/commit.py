@@ -27,12 +27,12 @@ import polars as pl
 
 from sluice.errors import Broken, Transient
 from sluice.lake import stage
+from sluice.lake.ledger import METADATA_KEY, run_of
 from sluice.lake.table import CONFIGURATION, ActiveFile, Snapshot, Table
 from sluice.model.facts import StagedFile
 
 log = logging.getLogger(__name__)
 
-METADATA_KEY = "sluice"
 _ATTEMPTS = 20
 _OWN_COMMIT_WITHIN = 1000  # commits looked through for a commit of our own that a killed step did not tell of
 
@@ -109,11 +109,8 @@ def find_run(table: Table, run: str, since: int) -> int | None:
     """The version that `run` committed after version `since`, if it did."""
     version = since + 1
     while (text := table.entry(version)) is not None:
-        for line in text.splitlines():
-            if line.startswith('{"commitInfo"') and run in line:
-                told = json.loads(line)["commitInfo"]
-                if METADATA_KEY in told and json.loads(told[METADATA_KEY]).get("run") == run:
-                    return version
+        if run_of(text) == run:
+            return version
         version += 1
     return None
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import polars as pl
 
 from sluice.lake import stage
@@ -48,13 +49,13 @@ class Log:
         for version, text in zip(versions, texts):
             if text is None:  # older entries may be gone where another tool cleans logs
                 return
-            if told := _commit_info(text):
+            if told := commit_info(text):
                 yield {**told, "version": version}
 
     def commit(self, version: int) -> dict[str, Any] | None:
         """What one commit says of itself; None where its entry is gone."""
         text = self.table.entry(version) if 0 <= version <= self.version else None
-        told = _commit_info(text) if text else None
+        told = commit_info(text) if text else None
         return {**told, "version": version} if told else None
 
     def version_of(self, file: ActiveFile) -> int | None:
@@ -134,7 +135,8 @@ def _applications_at(table: Table, version: int) -> dict[str, int] | None:
     return dict(rows.iter_rows())
 
 
-def _commit_info(text: str) -> dict[str, Any] | None:
+def commit_info(text: str) -> dict[str, Any] | None:
+    """What a log entry says of the commit, if it says anything."""
     line = next((line for line in text.splitlines() if line.startswith('{"commitInfo"')), None)
-    told: dict[str, Any] | None = json.loads(line)["commitInfo"] if line else None
+    told: dict[str, Any] | None = msgspec.json.decode(line)["commitInfo"] if line else None
     return told

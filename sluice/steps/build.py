@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from sluice.model.interval import Interval
 from sluice.model.product import ProductContract
 from sluice.ops import memory
 from sluice.ops.words import listed
-from sluice.steps import apart, landing, room, settled
+from sluice.steps import apart, room, settled
 from sluice.steps.inputs import Pinned, Reading, interval_label
 from sluice.steps.land import position_of
 from sluice.steps.milestones import count, say, span
@@ -44,6 +44,10 @@ class IntervalPlan(Fact):
     fingerprint: str
     error: dict[str, Any] | None = None
     standing: dict[str, Any] | None = None  # the publication readers see now: version, rows, metrics
+
+    def as_dict(self) -> dict[str, Any]:
+        """As shallow as it is: its parts are plain already."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @property
     def interval(self) -> Interval:
@@ -105,7 +109,11 @@ def plan(
     reached = {each.source: _reached(ws, each.source) for each in contract.inputs.values() if each.source}
     # After a failure or a refusal the interval is published again, be it the same: that answers for the failure.
     known = [i for i in intervals if i.label in standing]
-    doubted = {s.interval for s in Standing(ws, {product: gold}).states(product, known, compare=False) if s.setback}
+    states = Standing(ws, {product: gold}).states(product, known, compare=False, found=standing)
+    doubted = {state.interval for state in states if state.setback}
+    apps = {interval.label: app(product, interval.label) for interval in intervals}
+    expected = gold.transactions(apps.values()) if gold else dict.fromkeys(apps.values(), 0)
+    pinned.look_ahead(intervals)
     plans = []
     for interval in intervals:
         readings = {name: pinned.reading(name, interval) for name in contract.inputs}
@@ -119,7 +127,7 @@ def plan(
                 label=interval.label,
                 start=interval.start.isoformat(),
                 end=interval.end.isoformat(),
-                expected=gold.transaction(app(product, interval.label)) if gold else 0,
+                expected=expected[apps[interval.label]],
                 state="waiting" if error else "unchanged" if same else "build",
                 inputs={n: r.as_dict() for n, r in readings.items()},
                 caveats=tuple(caveats),
@@ -180,13 +188,11 @@ def staged(ws: Workspace, plan: BuildPlan, labels: Sequence[str]) -> Candidate:
         what = f"auditing {plan.product} {span(labels)}, {count(made.height, 'row')},"
         raise memory.refuse(what, held * memory.AUDITING, ws.memory, str(ws.catalog.path_of(plan.product)))
     inside = made.filter(pl.col(PARTITION).is_in(list(labels)))
-    files: dict[str, list[dict[str, Any]]] = {label: [] for label in labels}
-    rows = dict.fromkeys(labels, 0)
     contents = naming.contents(inside, PARTITION)
-    for label, body in landing.pieces(inside.sort(PARTITION, *contract.output.key), PARTITION).items():
-        rows[label] = body.height
-        name = naming.file_name(contents[label], plan.run, 0, label)
-        files[label].append(ws.gold(plan.product).write(body, name, {PARTITION: label}).as_dict())
+    names = {label: naming.file_name(content, plan.run, 0, label) for label, content in contents.items()}
+    written = ws.gold(plan.product).write_each(inside.sort(PARTITION, *contract.output.key), PARTITION, names)
+    files = {label: [written[label].as_dict()] if label in written else [] for label in labels}
+    rows = {label: written[label].rows if label in written else 0 for label in labels}
     failpoints.reach("build.staged")
     return Candidate(files, rows, made.height - inside.height, tuple(labels), held)
 

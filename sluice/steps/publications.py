@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from sluice.errors import SluiceError
@@ -102,8 +103,9 @@ def history(ws: Workspace, product: str, interval: str, gold: Snapshot | None = 
 def publications(ws: Workspace, product: str, gold: Snapshot | None = None) -> Iterator[Publication]:
     """Every publication of a product, newest first."""
     for entry in ledger.entries(gold or ws.gold(product).snapshot()):
-        for label in sorted(_intervals(entry), reverse=True):
-            yield _publication(product, entry, label)
+        published = _Commit.of(entry)
+        for label in sorted(published.intervals, reverse=True):
+            yield published.publication(product, label)
 
 
 def _published(product: str, intervals: Iterable[str], gold: Snapshot) -> set[str]:
@@ -115,8 +117,9 @@ def _published(product: str, intervals: Iterable[str], gold: Snapshot) -> set[st
 
 
 def _take(product: str, entry: ledger.Entry, wanted: set[str], found: dict[str, Publication]) -> None:
-    for label in wanted & _intervals(entry).keys():
-        found[label] = _publication(product, entry, label)
+    published = _Commit.of(entry)
+    for label in wanted & published.intervals.keys():
+        found[label] = published.publication(product, label)
     wanted.difference_update(found)
 
 
@@ -124,17 +127,14 @@ def _look_up(product: str, gold: Snapshot, wanted: set[str], found: dict[str, Pu
     """The intervals whose publication is where their file's time says. A table that another tool took back shows an
     earlier file than its newest publication's: so the publications before it must be as many as there were."""
     for file in gold.in_partitions(sorted(wanted)):
-        label = file.partition or ""
-        version = gold.log.version_of(file) if label in wanted else None
-        entry = ledger.entry(gold, version) if version is not None else None
-        if entry is None or label not in _intervals(entry):
-            continue
-        several = wanted & _intervals(entry).keys()
-        gold.transactions(app(product, each) for each in several)
-        for each in several:
-            publication = _publication(product, entry, each)
-            if _number(gold, publication) == gold.transaction(app(product, each)):
-                found[each] = publication
+        version = gold.log.version_of(file) if file.partition in wanted else None
+        published = _Commit.of(ledger.entry(gold, version) if version is not None else None)
+        several = wanted & published.intervals.keys()
+        counts = gold.transactions(app(product, label) for label in several)
+        for label in several:
+            publication = published.publication(product, label)
+            if _number(gold, publication) == counts[app(product, label)]:
+                found[label] = publication
         wanted.difference_update(found)
 
 
@@ -149,27 +149,41 @@ def _number(gold: Snapshot, publication: Publication | None) -> int:
 def _before(gold: Snapshot, publication: Publication) -> Publication | None:
     """The publication that this one replaced: it was compared with it, and published only if that one still stood."""
     version = publication.facts["diff"]["against"]
-    entry = ledger.entry(gold, version) if version is not None else None
-    return _publication(publication.product, entry, publication.interval) if entry else None
+    published = _Commit.of(ledger.entry(gold, version) if version is not None else None)
+    label = publication.interval
+    return published.publication(publication.product, label) if label in published.intervals else None
 
 
-def _intervals(entry: ledger.Entry) -> dict[str, Any]:
-    facts: dict[str, Any] = entry.facts["intervals"] if entry.facts.get("kind") == "publish" else {}
-    return facts
+@dataclass(frozen=True, slots=True)
+class _Commit:
+    """A commit that published, with what it says of each interval not yet decoded."""
 
+    version: int
+    at: str
+    facts: dict[str, Any]  # what holds for the whole commit
+    intervals: dict[str, msgspec.Raw]
 
-def _publication(product: str, entry: ledger.Entry, label: str) -> Publication:
-    facts = _intervals(entry)[label]
-    return Publication(
-        product=product,
-        interval=label,
-        version=entry.version,
-        at=entry.facts.get("at", entry.at.isoformat()),
-        run=entry.facts["run"],
-        outcome=facts["outcome"],
-        facts=facts,
-        commit={k: v for k, v in entry.facts.items() if k != "intervals"},
-    )
+    @classmethod
+    def of(cls, entry: ledger.Entry | None) -> _Commit:
+        """Of any other commit, or none, it says nothing."""
+        if entry is None or entry.fact("kind") != "publish":
+            return cls(-1, "", {}, {})
+        facts = {name: entry.fact(name) for name in entry.parts if name != "intervals"}
+        at = facts.get("at", entry.at.isoformat())
+        return cls(entry.version, at, facts, ledger.parts_of(entry.parts["intervals"]))
+
+    def publication(self, product: str, label: str) -> Publication:
+        facts = ledger.decoded(self.intervals[label])
+        return Publication(
+            product=product,
+            interval=label,
+            version=self.version,
+            at=self.at,
+            run=self.facts["run"],
+            outcome=facts["outcome"],
+            facts=facts,
+            commit=self.facts,
+        )
 
 
 def record(ws: Workspace, *attempts: Attempt) -> None:

@@ -24,7 +24,7 @@ def cut_of(contract: SourceContract | ProductContract) -> dict[str, str | None]:
 
 def refuse_other_cut(contract: SourceContract | ProductContract, table: Snapshot | Log | None) -> None:
     """Misconfigured where the table's newest landing or publication was cut in another way."""
-    was = next((e.facts["cut"] for e in ledger.entries(table) if "cut" in e.facts), None)
+    was = next((e.fact("cut") for e in ledger.entries(table) if "cut" in e.parts), None)
     now = cut_of(contract)
     if table is None or was is None or was == now:
         return

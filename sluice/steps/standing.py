@@ -30,10 +30,22 @@ class Standing:
         self._gold = dict(gold or {})
         self._pinned: dict[str, Pinned] = {}
 
-    def states(self, product: str, intervals: Sequence[Interval], *, compare: bool = True) -> list[IntervalState]:
-        """Each interval's state; without `compare` the inputs are not looked at, and nothing is stale."""
-        labels = [i.label for i in intervals]
-        found = newest(self.ws, product, labels, self.gold(product))
+    def states(
+        self,
+        product: str,
+        intervals: Sequence[Interval],
+        *,
+        compare: bool = True,
+        found: dict[str, Publication] | None = None,
+    ) -> list[IntervalState]:
+        """Each interval's state; without `compare` the inputs are not looked at, and nothing is stale. `found`: their
+        standing publications, where they are known."""
+        labels, gold = [i.label for i in intervals], self.gold(product)
+        found = newest(self.ws, product, labels, gold) if found is None else found
+        if gold is not None:
+            gold.in_partitions(labels)  # at once, and not one by one below
+        if compare and found:
+            self.pinned(product).look_ahead(intervals)
         setbacks: dict[str, list[Setback]] = {}
         for label, setback in recorded(self.ws, product, labels):
             setbacks.setdefault(label, []).append(setback)
