@@ -23,6 +23,7 @@ BASE = 400 * MB  # Python, Polars, delta-rs, Prefect's client and Great Expectat
 LANDING = 200 * MB  # one chunk of a source, from its text to its file: 16 MB of text, about ten times over
 SMALLEST = 640 * MB
 REFINING = 6  # bytes that a byte of bronze's rows takes while it is refined
+KEY = 48  # bytes of a key's hash, while those that stand twice are looked for
 BUILDING = 3  # … of the inputs' rows, while a transform runs in memory
 AUDITING = 3  # … of a candidate's rows, while the gate looks at them
 # Address space that is reserved and never used: stacks of 30 to 40 threads, what allocators hold ready.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -21,7 +22,13 @@ from sluice.quality import cast
 
 
 def closed(
-    contract: SourceContract, bronze: Snapshot, standing: Iterable[Snapshot | None], days: set[str], *, withdrawn: bool
+    contract: SourceContract,
+    bronze: Snapshot,
+    standing: Iterable[Snapshot | None],
+    days: set[str],
+    *,
+    withdrawn: bool,
+    keys_at_once: int,
 ) -> tuple[set[str], list[set[str]]]:
     """All days to refine, and the sets of them that share a key. `withdrawn`: rows were taken away from bronze."""
     if not _moves(contract) or not days:
@@ -36,8 +43,11 @@ def closed(
             break
         days = days | elsewhere
     together: list[set[str]] = []
-    for (group,) in _shared(contract, _keys(contract, bronze, days)) if len(days) > 1 else ():
-        together = _joined(together, {day.isoformat() for day in group})
+    if len(days) > 1:
+        keys = _keys(contract, bronze, days)
+        parts = -(-sum(file.rows for file in rows_of(bronze, days)[0]) // keys_at_once)
+        for (group,) in chain.from_iterable(_shared(contract, keys, part, parts) for part in range(parts)):
+            together = _joined(together, {day.isoformat() for day in group})
     return days, together
 
 
@@ -117,10 +127,12 @@ def _typed(
     return (rows if where is None else rows.filter(where)).select(*keys, "_event_on").drop_nulls()
 
 
-def _shared(contract: SourceContract, keys: pl.LazyFrame) -> Iterator[tuple[list[date]]]:
+def _shared(contract: SourceContract, keys: pl.LazyFrame, part: int, parts: int) -> Iterator[tuple[list[date]]]:
     """The sets of days that have a key in common. Repeated keys are looked for by their hashes first: grouping the
-    six million keys of a first landing took a fifth of refining, and twice its memory."""
+    six million keys of a first landing took a fifth of refining, and twice its memory. Where there are more keys than
+    fit, a part of all hashes at a time: equal keys are in the same one."""
     hashed = pl.struct(contract.key).hash()
+    keys = keys if parts == 1 else keys.filter(hashed % parts == part)
     hashes = keys.select(hash=hashed).collect(engine="streaming")["hash"].sort()
     repeated = hashes.filter(hashes == hashes.shift(1)).unique()
     if not repeated.len():

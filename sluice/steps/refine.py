@@ -94,7 +94,9 @@ def plan(ws: Workspace, source: str, run: str) -> Refining:
     landings = list(ledger.entries(bronze, since=through))
     days = refused.union(*(entry.facts.get("dates", {}) for entry in landings))
     withdrawn = any(entry.facts.get("replaced_rows") for entry in landings)
-    days, together = moved.closed(contract, bronze, (silver, quarantine), days, withdrawn=withdrawn)
+    days, together = moved.closed(
+        contract, bronze, (silver, quarantine), days, withdrawn=withdrawn, keys_at_once=ws.memory.group(memory.KEY)
+    )
     groups, needed = _grouped(ws, bronze, sorted(days), together)
     return Refining(source, run, bronze.version if days else None, expected, groups, contract.hash, needed)
 
@@ -191,7 +193,7 @@ def _grouped(
     low, high = pl.Series([days[0], days[-1]]).str.to_date()
     files = moved.files_touching(bronze, low, high)
     row = room.row_bytes(bronze, files) * memory.REFINING
-    budget = min(ws.refine_rows, ws.memory.working // 2 // row)
+    budget = min(ws.refine_rows, ws.memory.group(row))
     if (rows := sum(f.rows for f in files)) <= budget:
         return (tuple(days),), rows * row
     heights = _heights(bronze.scan(files))

@@ -12,7 +12,7 @@ import pytest
 
 from sluice.errors import Misconfigured
 from sluice.ops.memory import MB, Cap
-from sluice.steps import refine, room
+from sluice.steps import moved, refine, room
 from tests.support.pipeline import SOURCE, Shop, day_of_sales, land_all, refine_all
 
 SMALL = Cap(700 * MB)
@@ -95,3 +95,20 @@ def test_wide_rows_are_refined_in_smaller_groups_with_the_same_result(tmp_path: 
         found[f"rows at {size}"] = shop.rows("silver").select(pl.exclude("^_.*$"))
     assert (found["4GB"], found["700MB"]) == (1, 2)
     assert found["rows at 4GB"].equals(found["rows at 700MB"])
+
+
+@pytest.mark.parametrize("keys_at_once", [1, 7, 1_000])
+def test_days_that_share_a_key_are_found_however_few_keys_fit(tmp_path: Path, keys_at_once: int) -> None:
+    """A first landing of years has more keys than fit, and an order in two days at once is counted twice."""
+    shop = Shop(tmp_path)
+    shop.drop("a.csv", *day_of_sales("2026-05-04", range(20)), *day_of_sales("2026-05-05", range(15, 30)))
+    shop.drop("b.csv", *day_of_sales("2026-05-06", range(30, 40)), *day_of_sales("2026-05-07", range(39, 50)))
+    land_all(shop.ws, "sales", "first")
+    contract, bronze = shop.ws.catalog.source("sales"), shop.snapshot("bronze")
+    days = {"2026-05-04", "2026-05-05", "2026-05-06", "2026-05-07"}
+    found, together = moved.closed(contract, bronze, (), days, withdrawn=False, keys_at_once=keys_at_once)
+    assert found == days
+    assert sorted(sorted(group) for group in together) == [
+        ["2026-05-04", "2026-05-05"],
+        ["2026-05-06", "2026-05-07"],
+    ]
