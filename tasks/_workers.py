@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import zlib
 from collections.abc import Iterable
 from copy import copy
 from threading import Event
@@ -20,14 +19,16 @@ from prefect import State, Task
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.states import Failed
-from prefect.utilities.engine import resolve_inputs_sync
+from prefect.utilities.annotations import quote
 from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
 from sluice.errors import Misconfigured, SluiceError, Transient
 from sluice.lake import sign
-from sluice.settings import Settings
+from sluice.settings import Settings, load
 from sluice.steps.milestones import count, say
+from tasks import land
 from tasks._elsewhere import TOPIC, Home, Sent, home
+from tasks._running import Threads
 from tasks._workspace import workspace
 
 _SILENT = logging.CRITICAL + 1
@@ -38,6 +39,7 @@ class Workers(DaskTaskRunner):
     """Prefect's runner for Dask, with workers that must be at home here and whose losses are told in our words."""
 
     _home: Home | None = None
+    _threads: Threads | None = None
     _run = ""
 
     def submit(  # type: ignore[override]
@@ -46,20 +48,26 @@ class Workers(DaskTaskRunner):
         parameters: dict[str, Any],
         wait_for: Iterable[PrefectFuture[Any]] | None = None,
         dependencies: dict[str, Any] | None = None,
-    ) -> Reply:
-        parameters = resolve_inputs_sync(parameters)
+    ) -> PrefectFuture[Any]:
+        parameters = {name: _plain(each) for name, each in parameters.items()}
         for before in wait_for or ():
             before.wait()
+        if _is_spaced(task, parameters):
+            return self._threads_here().submit(task, parameters, dependencies=dependencies)
         sent = copy(task)
         sent.fn = Sent(task.fn, self._at_home())
         try:
             future = self.client.submit(  # type: ignore[no-untyped-call]
-                sent, parameters=parameters, dependencies=dependencies, return_type="state",
-                **_on_one_worker(self.client, parameters),
+                sent, parameters=parameters, dependencies=dependencies, return_type="state"
             )  # fmt: skip
         except (OSError, distributed.client.ClosedClientError) as error:
             raise _lost(f"the scheduler does not answer: {error}", self.address or "") from error
         return Reply(task.name, future, self.client)
+
+    def _threads_here(self) -> Threads:
+        if self._threads is None:
+            self._threads = self._exit_stack.enter_context(Threads(max_workers=load().workers))
+        return self._threads
 
     def _at_home(self) -> Home:
         """Connects, and says where the flow is at home, when the first task is sent."""
@@ -156,16 +164,19 @@ def local(settings: Settings) -> Workers:
     )
 
 
-def _on_one_worker(client: distributed.Client, parameters: dict[str, Any]) -> dict[str, Any]:
-    """A source that allows so many requests in a second is asked by one worker, which counts them. While that is lost,
-    by another."""
-    source = parameters.get("source") or parameters.get("plan", {}).get("source")
-    if not source or workspace().catalog.source(source).limits.rate is None:
-        return {}
-    there = sorted(client.scheduler_info()["workers"])
-    if not there:
-        return {}
-    return {"workers": [there[zlib.crc32(source.encode()) % len(there)]], "allow_other_workers": True}
+def _plain(parameter: Any) -> Any:
+    """Without Prefect's quotation marks: they are tuples, which Dask takes apart and puts together as plain ones."""
+    if isinstance(parameter, PrefectFuture):
+        return parameter.result()
+    return parameter.unwrap() if isinstance(parameter, quote) else parameter
+
+
+def _is_spaced(task: Task[..., Any], parameters: dict[str, Any]) -> bool:
+    """Whether this asks a source that allows so many requests in a time: only one process can space them."""
+    if task.fn.__module__ != land.__name__:
+        return False
+    source = parameters["plan"]["source"] if "plan" in parameters else parameters["source"]
+    return workspace().catalog.source(source).limits.rate is not None
 
 
 def _tell_of_losses(event: tuple[float, Any]) -> None:
