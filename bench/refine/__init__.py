@@ -1,0 +1,1 @@
+"""Bronze to silver and quarantine, beside plain DuckDB over the very same bronze files."""
