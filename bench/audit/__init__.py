@@ -1,0 +1,1 @@
+"""Fifteen expectations over one large candidate, and eighteen over each of many small ones."""
