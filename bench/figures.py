@@ -11,6 +11,8 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
+WIDTH = 120
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -35,12 +37,18 @@ def save(figures: Mapping[str, Figure], path: Path) -> None:
     path.write_text(json.dumps(dict(sorted(known.items())), indent=2) + "\n", encoding="utf-8")
 
 
+def load(path: Path) -> dict[str, Figure]:
+    return {name: Figure(**each) for name, each in json.loads(path.read_text(encoding="utf-8")).items()}
+
+
 def show(title: str, figures: Mapping[str, Figure]) -> None:
     table = Table(title=title, title_justify="left")
-    for heading in ("figure", "value", "goal", ""):
-        table.add_column(heading, justify="right" if heading in ("value", "goal") else "left")
+    for heading in ("figure", "value", "unit", "goal", ""):
+        table.add_column(heading, justify="right" if heading in ("value", "goal") else "left", no_wrap=True)
     for name, figure in figures.items():
         goal = "" if figure.goal is None else f"{'≤' if figure.better == 'lower' else '≥'} {figure.goal:g}"
         verdict = {None: "", True: "met", False: "[bold red]missed[/]"}[figure.met]
-        table.add_row(name, f"{figure.value:,.2f} {figure.unit}", goal, verdict)
-    Console().print(table)
+        table.add_row(name, f"{figure.value:,.2f}", figure.unit, goal, verdict)
+    console = Console()
+    console.width = max(console.width, WIDTH)  # a log file has no width, and a name cut short is no name
+    console.print(table)
