@@ -229,9 +229,11 @@ class _Page:
 
     def text(self, name: str, source: str, values: list[Any] | tuple[Any, ...]) -> pl.Series:
         """One field as String."""
-        kinds = set(map(type, values)) - {type(None)}
-        if kinds <= {str}:
+        try:
             return pl.Series(name, values, dtype=pl.String)
+        except TypeError:  # not text alone: so Polars says it in less time than a look at each value takes
+            pass
+        kinds = set(map(type, values)) - {type(None)}
         if kinds in ({bool}, {int}):
             try:
                 return pl.Series(name, values, dtype=pl.Boolean if kinds == {bool} else pl.Int64).cast(pl.String)

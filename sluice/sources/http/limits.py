@@ -47,7 +47,8 @@ class Turnstile:
             if turn - now > deadline.left():
                 raise _no_turn(deadline)
             self._next = turn + self._gap
-        time.sleep(turn - now)
+        if turn > now:
+            time.sleep(turn - now)
 
 
 _turnstiles: dict[tuple[str, int, str | None], Turnstile] = {}

@@ -1,0 +1,1 @@
+"""PostgreSQL to Parquet: tables of several sizes, beside DuckDB's scanner and other readers."""
