@@ -16,6 +16,11 @@ import polars as pl
 
 _OURS = re.compile(r"(.*/)?[0-9a-f]{16}-([0-9a-f]{16}|none)-\d{4,}-[^/]+\.parquet")
 
+# The same over a column of paths: three years of landed files are too many to look at one by one.
+_NAME = pl.col("path").str.split("/").list.last().str.split("-")
+CONTENT, UNIT = _NAME.list.first().alias("content"), _NAME.list.get(1, null_on_oob=True).alias("unit")
+STRANGE = ~pl.col("path").str.contains(f"^(?:{_OURS.pattern})$")
+
 
 def digest(*parts: str) -> str:
     """Sixteen hex digits for a text identity."""

@@ -241,7 +241,7 @@ class Snapshot:
 
     def strangers(self) -> list[ActiveFile]:
         """Live files that no run of ours wrote."""
-        return [file for file in self.files() if not naming.is_ours(file.path)]
+        return self.files(naming.STRANGE)
 
     def refuse_strangers(self) -> None:
         """A compaction hides which landed file its rows came from: bronze would land them all once more."""

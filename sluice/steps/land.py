@@ -93,7 +93,7 @@ def plan(ws: Workspace, source: str, batch: str, want: Sequence[Interval] = ()) 
     if snapshot:
         snapshot.refuse_strangers()
     before = position_of(snapshot)
-    landed = {(f.content, naming.unit_of(f.path)) for f in snapshot.files()} if snapshot else set()
+    landed = set(snapshot.actions.select(naming.CONTENT, naming.UNIT).iter_rows()) if snapshot else set()
 
     def is_landed(unit: str, version: str) -> bool:
         return (naming.digest(unit, version), naming.digest(unit)) in landed
@@ -299,7 +299,7 @@ def _comparable(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_units(snapshot: Snapshot, units: set[str]) -> list[ActiveFile]:
-    return [f for f in snapshot.files() if naming.unit_of(f.path) in units] if units else []
+    return snapshot.files(naming.UNIT.is_in(sorted(units))) if units else []
 
 
 def _same_content(files: Sequence[StagedFile], replaced: Sequence[ActiveFile]) -> bool:
