@@ -231,7 +231,7 @@ class _Page:
         """One field as String."""
         try:
             return pl.Series(name, values, dtype=pl.String)
-        except TypeError:  # not text alone: so Polars says it in less time than a look at each value takes
+        except (TypeError, OverflowError):  # not text alone: so Polars says it in less time than a look at each value takes
             pass
         kinds = set(map(type, values)) - {type(None)}
         if kinds in ({bool}, {int}):
