@@ -79,9 +79,11 @@ class _Question:
 
     def judge(self, known: Known, engine: PolarsExecutionEngine) -> ExpectationValidationResult:
         """By the expectation's own words. What it cannot be told, or cannot judge, is a failure with its reason."""
-        failed = {id_: known.failures[id_] for id_ in self._ids() if id_ in known.failures}
-        if failed:
-            return self._failure({str(id_): _report(error) for id_, error in failed.items()})
+        if known.failures:
+            ids = sorted((metric.id for metric in self.metrics.values()), key=str)
+            failed = {str(id_): _report(known.failures[id_]) for id_ in ids if id_ in known.failures}
+            if failed:
+                return self._failure(failed)
         values = {name: known.values[metric.id] for name, metric in self.metrics.items()}
         runtime = {"result_format": self.result_format}
         try:
@@ -89,9 +91,6 @@ class _Question:
             return self.expectation._build_evr(found)
         except Exception as error:  # noqa: BLE001 - as Great Expectations does: it is this check that has failed
             return self._failure(_report(error))
-
-    def _ids(self) -> list[Any]:
-        return sorted((metric.id for metric in self.metrics.values()), key=str)
 
     def _failure(self, report: Any) -> ExpectationValidationResult:
         return ExpectationValidationResult(

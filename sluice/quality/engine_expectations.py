@@ -58,7 +58,8 @@ def settled(suite: Sequence[Expectation]) -> Iterator[None]:
 
 
 def _configuration(expectation: Expectation) -> Any:
-    return _kept.get(id(expectation)) or _made(expectation)
+    kept = _kept.get(id(expectation))
+    return _made(expectation) if kept is None else kept
 
 
 Expectation.configuration = property(_configuration)  # type: ignore[method-assign,assignment]
