@@ -26,9 +26,11 @@ check: $(READY)  ## Format, lint, types, import rules, unit and house tests (und
 
 bench: $(READY) peers  ## Measure, beside peers (under ten minutes on two idle cores).
 	$(BIN)/python -m bench --rounds 3
+	$(BIN)/python -m bench.plots
 
 bench-full: $(READY) peers  ## Measure the large sizes, for docs/performance.md (an hour or more).
 	$(BIN)/python -m bench --full
+	$(BIN)/python -m bench.plots
 
 peers: $(PEERS)/.ready  ## Install what Sluice is measured beside, in an environment of its own.
 

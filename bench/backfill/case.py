@@ -97,10 +97,10 @@ def _day_more(folder: Path, rounds: int) -> dict[str, Figure]:
     for days, nightly in zip(HISTORIES, reports.values()):
         nights[days] = _cpu(nightly, *NIGHT)
         found[f"backfill.day_more@{days}"] = Figure(round(nights[days], 3), "CPU s")
-        found[f"backfill.day_more.audit@{days}"] = Figure(round(_cpu(nightly, *AUDIT), 3), "CPU s")
-        found[f"backfill.day_more.whole@{days}"] = Figure(round(median(nightly, measure.cpu), 2), "CPU s")
+        found[f"backfill.day_more_audit@{days}"] = Figure(round(_cpu(nightly, *AUDIT), 3), "CPU s")
+        found[f"backfill.day_more_whole@{days}"] = Figure(round(median(nightly, measure.cpu), 2), "CPU s")
         for stage in NIGHT:
-            found[f"backfill.day_more.{stage}@{days}"] = Figure(round(_cpu(nightly, stage), 3), "CPU s")
+            found[f"backfill.day_more_{stage}@{days}"] = Figure(round(_cpu(nightly, stage), 3), "CPU s")
     least, most = min(HISTORIES), max(HISTORIES)
     ratio = round(nights[most] / nights[least], 2)
     return {**found, "backfill.day_more_ratio": Figure(ratio, f"x {least} days'", goal=1.2)}

@@ -129,8 +129,8 @@ def _figures(at: str, reports: dict[str, list[Report]]) -> dict[str, Figure]:
         f"tpch.prefect{at}": Figure(
             round(cpu["flow"] - median(reports["flow"], stage("gate start")) - work, 2), "CPU s more than the steps"
         ),
-        f"tpch.prefect.start{at}": Figure(round(median(reports["flow"], stage("prefect start")), 2), "CPU s"),
-        f"tpch.prefect.flow{at}": Figure(
+        f"tpch.prefect_start{at}": Figure(round(median(reports["flow"], stage("prefect start")), 2), "CPU s"),
+        f"tpch.prefect_flow{at}": Figure(
             round(median(reports["flow"], stage("flow")) - steps, 2), "CPU s more than the steps"
         ),
         f"tpch.audit_per_interval{at}": Figure(
@@ -145,5 +145,5 @@ def _figures(at: str, reports: dict[str, list[Report]]) -> dict[str, Figure]:
                 found[f"tpch.{each.replace(' ', '_')}{suffix}{at}"] = figure
     for each in sluice[0].stages:
         peak = median(sluice, lambda report, each=each: report.stages[each].peak_mb)  # type: ignore[misc]
-        found[f"tpch.{each.replace(' ', '_')}.peak{at}"] = Figure(round(peak), "MB")
+        found[f"tpch.peak_{each.replace(' ', '_')}{at}"] = Figure(round(peak), "MB")
     return found

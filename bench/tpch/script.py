@@ -48,7 +48,7 @@ def main() -> None:
     duck = duckdb.connect()
     duck.execute(f"SET preserve_insertion_order = false; SET TimeZone = 'UTC'; SET file_search_path = '{folder}'")
     duck.execute(f"LOAD '{postgres_scanner()}'; ATTACH '{options.dsn}' AS shop (TYPE postgres, READ_ONLY)")
-    parquet = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+    parquet = "FORMAT parquet, COMPRESSION snappy"  # a tenth less CPU than zstd at level 1
     for table in KEY:
         with report.stage(f"land {table}") as cost:
             done = duck.execute(f"COPY shop.public.{table} TO '{folder}/bronze_{table}.parquet' ({parquet})").fetchone()
