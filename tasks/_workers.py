@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from copy import copy
 from threading import Event
 from typing import Any
@@ -40,6 +41,7 @@ class Workers(DaskTaskRunner):
 
     _home: Home | None = None
     _threads: Threads | None = None
+    loss: SluiceError | None = None  # of the scheduler: nothing more is sent, and Dask's client not waited for
     _run = ""
 
     def submit(  # type: ignore[override]
@@ -49,6 +51,8 @@ class Workers(DaskTaskRunner):
         wait_for: Iterable[PrefectFuture[Any]] | None = None,
         dependencies: dict[str, Any] | None = None,
     ) -> PrefectFuture[Any]:
+        if self.loss is not None:
+            raise self.loss
         parameters = {name: _plain(each) for name, each in parameters.items()}
         for before in wait_for or ():
             before.wait()
@@ -62,7 +66,7 @@ class Workers(DaskTaskRunner):
             )  # fmt: skip
         except (OSError, distributed.client.ClosedClientError) as error:
             raise _lost(f"the scheduler does not answer: {error}", self.address or "") from error
-        return Reply(task.name, future, self.client)
+        return Reply(task.name, future, self)
 
     def _threads_here(self) -> Threads:
         if self._threads is None:
@@ -80,7 +84,7 @@ class Workers(DaskTaskRunner):
             self._run = str(flow_run.id or "")
             for topic, hear in ((TOPIC, self._say_again), ("all", _tell_of_losses)):
                 client.subscribe_topic(topic, hear)  # type: ignore[no-untyped-call]
-                self._exit_stack.callback(client.unsubscribe_topic, topic)
+                self._exit_stack.callback(_unsubscribe, client, topic)
             self._home = home()
             self._exit_stack.callback(sign.take_away, workspace().lake, self._home.sign)
         return self._home
@@ -103,9 +107,9 @@ class Reply(PrefectDaskFuture[Any]):
     Dask keeps what was done in the memory of the worker that did it, and does it again when that worker is lost.
     """
 
-    def __init__(self, name: str, future: Any, client: distributed.Client) -> None:
+    def __init__(self, name: str, future: Any, runner: Workers) -> None:
         super().__init__(task_run_id=future.task_run_id, wrapped_future=future)
-        self._name, self._client = name, client
+        self._name, self._runner = name, runner
         self._there = Event()
         self._error: BaseException | None = None
         future.add_done_callback(self._take_over)
@@ -116,11 +120,11 @@ class Reply(PrefectDaskFuture[Any]):
             return
         alone = False
         while not self._there.wait(_LOOKS_EVERY):
-            if not alone and _is_deserted(self._client):
+            if not alone and _is_deserted(self._runner.client):
                 alone = True
                 say("no worker is there: %s waits for one", self._name)
             elif alone:
-                alone = _is_deserted(self._client)
+                alone = _is_deserted(self._runner.client)
 
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> Any:
         self.wait(timeout)
@@ -142,6 +146,8 @@ class Reply(PrefectDaskFuture[Any]):
             found = _in_our_words(self._name, error)
             if isinstance(found, SluiceError):
                 self._final_state = Failed(message=str(found), data=found)
+                if isinstance(error, distributed.CancelledError):
+                    self._runner.loss = found
             else:
                 self._error = found
         finally:
@@ -186,6 +192,12 @@ def _tell_of_losses(event: tuple[float, Any]) -> None:
         say("worker %s is lost: %s for others to do", what["worker"], count(again, "task"))
 
 
+def _unsubscribe(client: distributed.Client, topic: str) -> None:
+    """Before the client closes: the scheduler would complain of a hearer that is gone."""
+    with suppress(distributed.client.ClosedClientError):
+        client.unsubscribe_topic(topic)  # type: ignore[no-untyped-call]
+
+
 def _is_deserted(client: distributed.Client) -> bool:
     try:
         return not client.scheduler_info()["workers"]
@@ -197,7 +209,7 @@ def _in_our_words(task: str, error: BaseException) -> BaseException:
     if isinstance(error, KilledWorker):
         what = f"{error.allowed_failures + 1} workers were killed while each worked on {task}"
         return _lost(what, error.last_worker.address, "Most often it is memory: give workers more, or less at a time.")
-    if isinstance(error, distributed.CancelledError | OSError):
+    if isinstance(error, distributed.CancelledError):
         return _lost(f"the scheduler was lost while {task} was under way", "")
     if isinstance(error, ImportError):
         remedy = "Install the checkout on every worker as it is here, with the same requirements."
