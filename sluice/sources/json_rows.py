@@ -191,10 +191,11 @@ class _Page:
     paths: _Paths
 
     @cached_property
-    def rows(self) -> list[dict[str, Any]]:
-        """The records that are objects."""
-        objects = [r for r in self.records if type(r) is dict]
-        return [self.paths.spread(r) for r in objects] if self.paths.stems else objects
+    def rows(self) -> list[Any]:
+        """The records that are objects: dictionaries, or structures (see `json_shape.py`) where no path goes deeper."""
+        shaped = bool(self.records) and isinstance(self.records[0], msgspec.Struct)  # then all are, of one kind
+        objects = self.records if shaped else [r for r in self.records if type(r) is dict]
+        return [self.paths.spread(_members_of(r)) for r in objects] if self.paths.stems else objects
 
     @cached_property
     def others(self) -> list[int]:
@@ -214,6 +215,8 @@ class _Page:
         if not self.rows:
             return {}
         found: dict[str, list[Any] | tuple[Any, ...]]
+        if isinstance(self.rows[0], msgspec.Struct):
+            return dict(zip(self.rows[0].__struct_encode_fields__, zip(*map(msgspec.structs.astuple, self.rows))))
         if len(set(map(tuple, self.rows))) == 1:
             found = dict(zip(self.rows[0], zip(*map(dict.values, self.rows))))
         else:
@@ -229,10 +232,11 @@ class _Page:
 
     def text(self, name: str, source: str, values: list[Any] | tuple[Any, ...]) -> pl.Series:
         """One field as String."""
-        try:
-            return pl.Series(name, values, dtype=pl.String)
-        except (TypeError, OverflowError):  # not text alone: so Polars says it in less time than a look at each value takes
-            pass
+        if type(next((v for v in values if v is not None), "")) is str:
+            try:  # Polars says that there is more than text in less time than a look at each value takes
+                return pl.Series(name, values, dtype=pl.String)
+            except (TypeError, OverflowError):
+                pass
         kinds = set(map(type, values)) - {type(None)}
         if kinds in ({bool}, {int}):
             try:
@@ -250,11 +254,20 @@ class _Page:
 
     def problems(self) -> tuple[pl.Series, pl.Series]:
         """`_problem` and `_raw`: a record that is not an object."""
+        if not self.others:
+            none = pl.Series([None], dtype=pl.String).new_from_index(0, len(self.records))
+            return none, none
         problem: list[str | None] = [None] * len(self.records)
         raw = problem.copy()
         for number in self.others:
             problem[number], raw[number] = "type:record", bytes(self.raw[number]).decode()
         return pl.Series(problem, dtype=pl.String), pl.Series(raw, dtype=pl.String)
+
+
+def _members_of(record: Any) -> dict[str, Any]:
+    if type(record) is dict:
+        return record
+    return dict(zip(record.__struct_encode_fields__, msgspec.structs.astuple(record)))
 
 
 def _missing(name: str, source: str, found: Mapping[str, Any], where: str) -> Broken:

@@ -28,7 +28,8 @@ from sluice.sources.http.classify import Answer, classify
 from sluice.sources.http.limits import turnstile
 from sluice.sources.http.net import Deadline, Network
 from sluice.sources.http.url import Hosts, follow, shown, with_params
-from sluice.sources.json_rows import Document, parse
+from sluice.sources.json_rows import Document
+from sluice.sources.json_shape import Reader
 
 log = logging.getLogger(__name__)
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -43,6 +44,7 @@ class Client:
         self._hosts = Hosts(base, source.hosts)
         self._credentials = Credentials(source.auth, secret)
         self._turnstile = turnstile(source.source, source.limits.concurrency, source.limits.rate)
+        self._reader = Reader(source.records)
         self.deadline = Deadline(source.deadline.total_seconds())
         self._pool = httpcore.ConnectionPool(
             max_connections=4,
@@ -68,7 +70,7 @@ class Client:
         for attempt in range(1, retry.attempts + 1):
             try:
                 answer = self._follow(url)
-                return answer, _document(answer)
+                return answer, _document(answer, self._reader)
             except Transient as error:
                 wait = error.retry_after
                 if wait is None:
@@ -140,13 +142,13 @@ def _joined(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return joined
 
 
-def _document(answer: Answer) -> Document:
+def _document(answer: Answer, reader: Reader) -> Document:
     """The body as JSON. One that ends early although HTTP calls it complete is Transient: without a Content-Length
     nobody else notices."""
     if answer.status == 204:
         return Document(b"", None, answer.where, "source.protocol")
     try:
-        return parse(answer.body, answer.where)
+        return reader.parse(answer.body, answer.where)
     except Broken as error:
         if error.facts.get("cut_short"):
             raise Transient(error.code, error.what, error.where, error.remedy, **error.facts) from error
