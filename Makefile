@@ -25,7 +25,7 @@ check: $(READY)  ## Format, lint, types, import rules, unit and house tests (und
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/unit tests/contract
 
 bench: $(READY) peers  ## Measure, beside peers (under ten minutes on two idle cores).
-	$(BIN)/python -m bench --rounds 3
+	$(BIN)/python -m bench --minutes 8
 	$(BIN)/python -m bench.plots
 
 bench-full: $(READY) peers  ## Measure the large sizes, for docs/performance.md (an hour or more).

@@ -6,6 +6,7 @@ A case is a package beside this file with a `case.py`: `options(parser)` for wha
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 import traceback
@@ -29,9 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: dict[str, figures.Figure] = {}
     failed, understood = [], set()
     names = wanted.cases or CASES
+    end = time.monotonic() + wanted.minutes * 60
     for number, name in enumerate(names, 1):
         measure.say(f"[{number}/{len(names)}] {name}")
         start = time.monotonic()
+        measure.deadline = start + (end - start) / (len(names) - number + 1)
         try:
             case = import_module(f"bench.{name}.case")
             own = ArgumentParser(prog=f"python -m bench {name}", parents=[common], add_help=False)
@@ -59,6 +62,7 @@ def _common() -> ArgumentParser:
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"Of {', '.join(CASES)}; all of them when left out.")
     parser.add_argument("--full", action="store_true", help="The large sizes (TPC-H at scale 1), for the documents.")
     parser.add_argument("--rounds", type=int, default=5, help="How often each program runs; medians are told.")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="Leave out rounds rather than take longer.")
     parser.add_argument("--out", type=Path, default=HERE / "results.json", help="Where the figures are kept.")
     return parser
 

@@ -7,6 +7,7 @@ is another process and does not count.
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import statistics
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).parent.parent
+deadline = math.inf  # on the monotonic clock: when the case that runs should come to its end
 
 
 @dataclass
@@ -94,9 +96,12 @@ def run(program: Program) -> Report:
 
 def turns(programs: Mapping[str, Callable[[int], Program]], rounds: int) -> dict[str, list[Report]]:
     """A B A B …, so that a neighbour on the machine slows them all alike. `programs`: by name, one for each round, as
-    each round may need a folder of its own."""
+    each round may need a folder of its own. Where time is short there are fewer rounds, and at least one."""
     found: dict[str, list[Report]] = {name: [] for name in programs}
     for number in range(rounds):
+        if number and time.monotonic() > deadline:
+            say(f"    {rounds - number} of {rounds} rounds left out: the time is up")
+            break
         for name, program in programs.items():
             found[name].append(report := run(program(number)))
             say(f"    round {number + 1} of {rounds}: {name} {cpu(report):.2f} CPU s, {peak(report):.0f} MB")

@@ -45,7 +45,7 @@ PLOTS = (
     Plot("history.open", "commits of the table", "CPU to open a table"),
     Plot("history.plan", "commits of the table", "CPU to plan a build"),
     Plot("history.status", "commits of the table", "CPU of status"),
-    Plot("history.run", "commits of the table", "CPU of a run of one hour"),
+    Plot("history.day", "commits of the table", "CPU of a run of one hour more"),
     Plot("memory.peak", "rows", "Peak memory under a cap of 1 GB"),
     Plot("refine.cpu", "days", "CPU of refining the same rows"),
     Plot("refine.per_file", "days", "CPU of one file of a day"),
@@ -167,6 +167,9 @@ def _draw(plot: Plot, series: Mapping[str, list[tuple[float, float]]], unit: str
 
     # The same figures give the same bytes: no date, no random ids, no outlines of a font of this machine.
     mpl.rcParams |= {"svg.hashsalt": "sluice", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10}
+    mpl.rcParams["axes.prop_cycle"] = mpl.cycler(
+        color=["#d1702c", "#7a5ea8", "#6b6b6b", "#b8a11e", "#a8364b", "#3f8f4f"]
+    )
     canvas = Canvas(figsize=(6.4, 3.4), layout="constrained")
     axes: Any = canvas.subplots()
     for who, points in series.items():

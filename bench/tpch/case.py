@@ -57,8 +57,8 @@ def _at(scale: float, folder: Path, days: str, workers: int, rounds: int) -> dic
             },
             rounds,
         )
-    for number in range(rounds):
-        _same(folder, number, reports["sluice"][number])
+    for number, report in enumerate(reports["sluice"]):
+        _same(folder, number, report)
     return _figures(f"@{scale:g}", reports)
 
 

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from bench import __main__ as bench
-from bench import plots
+from bench import measure, plots
 from bench.figures import Figure, load, save
+from tests.support.repository import ROOT
+
+WORK = """
+import sys
+from bench.measure import Report
+
+report = Report()
+with report.stage("sum") as cost:
+    cost.rows = len(str(sum(range(100_000))))
+report.facts["round"] = sys.argv[1]
+report.hand_back()
+"""
 
 
 def _case(monkeypatch: pytest.MonkeyPatch, name: str, figures: dict[str, Figure] | None) -> None:
@@ -53,6 +67,33 @@ def test_an_option_belongs_to_the_case_that_knows_it(monkeypatch: pytest.MonkeyP
     assert bench.main(["sound", "--sound-size", "5", "--out", str(out)]) == 0
     assert load(out)["sound.cpu"].value == 10.0
     assert bench.main(["sound", "--no-such-option", "--out", str(out)]) == 1
+
+
+def test_programs_take_turns_and_a_late_run_keeps_its_first_round(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A neighbour on the machine slows A and B alike. When the time is up there is a median of fewer, not none."""
+    (tmp_path / "work.py").write_text(WORK)
+    environment = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    programs = {name: partial(_program, name, environment) for name in "ab"}
+    found = measure.turns(programs, 2)
+    assert [report.facts["round"] for report in found["a"]] == ["a0", "a1"]
+    said = [line.split()[4] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["a", "b", "a", "b"]
+    assert all(measure.cpu(report) > report.stages["sum"].cpu >= 0 for report in found["b"])
+    monkeypatch.setattr(measure, "deadline", 0.0)
+    assert [len(reports) for reports in measure.turns(programs, 5).values()] == [1, 1]
+
+
+def test_a_program_that_fails_says_what_it_said(tmp_path: Path) -> None:
+    """A figure of a program that stopped half way would be the best of all."""
+    (tmp_path / "work.py").write_text("print('no such table'); raise SystemExit(3)")
+    with pytest.raises(RuntimeError, match=r"stopped with 3:\nno such table"):
+        measure.run(measure.Program("work", environment={"PYTHONPATH": str(tmp_path)}))
+
+
+def _program(name: str, environment: dict[str, str], number: int) -> measure.Program:
+    return measure.Program("work", [f"{name}{number}"], environment)
 
 
 def test_figures_of_other_cases_are_kept(tmp_path: Path) -> None:
