@@ -18,7 +18,7 @@ def prepare() -> None:
     told = ["muzzy_decay_ms:0"]
     addresses, _ = resource.getrlimit(resource.RLIMIT_AS)
     if addresses != resource.RLIM_INFINITY:
-        told.append("retain:false")
+        told += ["retain:false", "narenas:2"]
         if sys.platform == "linux":
             import ctypes
 

@@ -26,8 +26,8 @@ REFINING = 6  # bytes that a byte of bronze's rows takes while it is refined
 KEY = 48  # bytes of a key's hash, while those that stand twice are looked for
 BUILDING = 3  # … of the inputs' rows, while a transform runs in memory
 AUDITING = 3  # … of a candidate's rows, while the gate looks at them
-# Address space that is reserved and never used: stacks of 30 to 40 threads, what allocators hold ready.
-RESERVED = 768 * MB
+# Address space that is reserved and never used: stacks of up to 75 threads, what allocators hold ready: 710 MB
+RESERVED = 1024 * MB
 # Less than this, and Polars waits for ever for a thread that cannot start.
 LEAST_ADDRESSES = 1024 * MB
 _SHARE = 0.75  # of what there is, where nobody said: the rest is the Prefect server's, the database's, the page cache's
