@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -20,6 +23,7 @@ from sluice.lake import statistics
 from sluice.lake.commit import commit
 from sluice.lake.table import Table
 from tests.support import lake
+from tests.support.repository import ROOT
 
 LARGE = Decimal("12345678901234567.89")  # no float can hold it
 KINDS = pl.DataFrame(
@@ -250,3 +254,23 @@ def test_a_column_of_many_values_and_one_of_few_come_back_alike(tmp_path: Path) 
     file = table.write(frame, "file")
     assert pl.read_parquet(f"{table.uri}/{file.path}").equals(frame)
     assert duckdb.sql(f"SELECT * FROM '{table.uri}/{file.path}'").fetchall() == frame.rows()
+
+
+def test_a_process_that_is_killed_among_many_files_has_committed_none(tmp_path: Path) -> None:
+    """They lie there under their own names, not all on the platter yet: the next run writes them again, and is done."""
+    code = (
+        "import os, signal, sys, polars as pl\n"
+        "from tests.support import lake\n"
+        "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "frame = pl.DataFrame({'n': range(40)}).with_columns(day='d' + pl.col('n').cast(pl.String))\n"
+        "lake.table(sys.argv[1]).write_each(frame, 'day', {day: 'file' for day in frame['day']})\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    table = lake.table(tmp_path)
+    assert len(list(Path(table.uri).rglob("*.parquet"))) == 40
+    assert table.snapshot() is None
+    frame = pl.DataFrame({"n": range(40)}).with_columns(day="d" + pl.col("n").cast(pl.String))
+    staged = table.write_each(frame, "day", dict.fromkeys(frame["day"], "file"))
+    commit(table, lake.BY_DAY, run="again", add=list(staged.values()), metadata={}, partition="day")
+    assert lake.numbers(table) == list(range(40))
