@@ -26,7 +26,6 @@ check: $(READY)  ## Format, lint, types, import rules, unit and house tests (und
 
 bench: $(READY) peers  ## Measure, beside peers (under ten minutes on two idle cores).
 	$(BIN)/python -m bench --minutes 8
-	$(BIN)/python -m bench.plots
 
 bench-full: $(READY) peers  ## Measure the large sizes, for docs/performance.md (an hour or more).
 	$(BIN)/python -m bench --full

@@ -1,4 +1,6 @@
-"""`python -m bench [CASE ...] [--full]`: measures, shows every figure with its goal, and writes bench/results.json.
+"""`python -m bench [CASE ...] [--full]`: measures, shows every figure with its goal, and keeps them as JSON.
+
+The full sizes go to bench/results.json, of which the documents are made; the short ones to build/bench.json.
 
 A case is a package beside this file with a `case.py`: `options(parser)` for what it alone understands, and
 `run(wanted)`, which returns its figures by name. A case that fails says so and costs its own figures only.
@@ -18,6 +20,8 @@ from pathlib import Path
 from bench import figures, measure
 
 HERE = Path(__file__).parent
+RESULTS = HERE / "results.json"
+SHORT = HERE.parent / "build" / "bench.json"
 CASES = sorted(path.parent.name for path in HERE.glob("*/case.py"))
 
 
@@ -30,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: dict[str, figures.Figure] = {}
     failed, understood = [], set()
     names = wanted.cases or CASES
+    out = wanted.out or (RESULTS if wanted.full else SHORT)
+    if not wanted.cases:
+        out.unlink(missing_ok=True)  # no figure is left of a name that nobody measures any more
     end = time.monotonic() + wanted.minutes * 60
     for number, name in enumerate(names, 1):
         measure.say(f"[{number}/{len(names)}] {name}")
@@ -47,9 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed.append(name)
             continue
         measure.say(f"[{number}/{len(names)}] {name}: {time.monotonic() - start:.0f} s")
-        figures.save(new, wanted.out)
+        figures.save(new, out)
         found |= new
-    figures.show("figures", found)
+    figures.show(f"figures, in {out}", found)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     if unused := [word for word in rest if word not in understood]:
@@ -63,7 +70,7 @@ def _common() -> ArgumentParser:
     parser.add_argument("--full", action="store_true", help="The large sizes (TPC-H at scale 1), for the documents.")
     parser.add_argument("--rounds", type=int, default=5, help="How often each program runs; medians are told.")
     parser.add_argument("--minutes", type=float, default=math.inf, help="Leave out rounds rather than take longer.")
-    parser.add_argument("--out", type=Path, default=HERE / "results.json", help="Where the figures are kept.")
+    parser.add_argument("--out", type=Path, help="Where the figures are kept, instead.")
     return parser
 
 

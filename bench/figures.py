@@ -34,6 +34,7 @@ def save(figures: Mapping[str, Figure], path: Path) -> None:
     """Into the file, beside the figures that it already holds under other names."""
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     known |= {name: asdict(figure) for name, figure in figures.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(dict(sorted(known.items())), indent=2) + "\n", encoding="utf-8")
 
 
