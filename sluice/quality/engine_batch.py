@@ -151,14 +151,17 @@ class Batch:
         unsettled = [each for each in doubted if any(first[label][each.id] != 0 for label in labels)]
         second = self._ask({each.id: each.wanted.more for each in unsettled if each.wanted.more}, unsettled, labels)
         for label, known in self.known.items():
+            unsure = []
             for each in questions:
                 answer = first[label][each.id]
                 if self.part is not None and each.wanted.sure and not each.wanted.sure(answer):
-                    self._alone(label).answer([each])
+                    unsure.append(each)
                     continue
                 if each.wanted.more:
                     answer = second[label][each.id] if answer != 0 else each.wanted.otherwise
                 known.values[each.id] = each.wanted.value(answer)
+            if unsure:
+                self._alone(label).answer(unsure)
 
     def _ask(
         self, asks: Mapping[Hashable, Ask], questions: Iterable[Question], labels: Sequence[str]

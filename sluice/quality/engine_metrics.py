@@ -20,6 +20,8 @@ from sluice.quality.vocabulary import EXPECTATIONS
 
 SAMPLES = 20
 _ALONE = {spec.metric for spec in EXPECTATIONS.values() if spec.alone}
+# What is added up in floats depends on the order of adding, which among groups is another: never sure.
+_ROUNDED = ("column_values.z_score.under_threshold", "column_values.not_outliers")
 _UNIQUE = ("column_values.unique", "compound_columns.unique")
 
 Provider = Callable[[PolarsExecutionEngine, Mapping[str, Any], Mapping[str, Any]], Any]
@@ -85,7 +87,8 @@ def _family(metric: str) -> dict[str, Provider]:
 
     def count(engine: PolarsExecutionEngine, domain: Mapping[str, Any], args: Mapping[str, Any]) -> Wanted:
         _, _, exact, any_ = masked(engine, domain, args)
-        return Wanted(exact) if any_ is exact else Wanted(any_, more=exact, otherwise=0)
+        sure = _never if metric in _ROUNDED else None
+        return Wanted(exact, sure=sure) if any_ is exact else Wanted(any_, more=exact, otherwise=0)
 
     def considered(engine: PolarsExecutionEngine, domain: Mapping[str, Any], args: Mapping[str, Any]) -> Wanted:
         operands = _operands(engine, domain)
@@ -101,7 +104,8 @@ def _family(metric: str) -> dict[str, Provider]:
         if not made.across:
             narrow = f"first {name}", lambda rows: rows.filter(made.expr).head(SAMPLES)
         samples = Ask(f"samples of {name}", rows.filter(bad).head(SAMPLES), exact.columns, listed=True, narrow=narrow)
-        return Wanted(any_, _tuples if "column_A" in domain else None, samples, otherwise=())
+        finish, sure = _tuples if "column_A" in domain else None, _never if metric in _ROUNDED else None
+        return Wanted(any_, finish, samples, otherwise=(), sure=sure)
 
     return {"unexpected_count": count, "filtered_row_count": considered, "unexpected_values": values}
 
@@ -143,10 +147,11 @@ def _aggregate(
     finish: Callable[[Any], Any] | None = None,
     *,
     listed: bool = False,
+    sure: Callable[[Any], bool] | None = None,
 ) -> dict[str, Provider]:
     def provider(engine: PolarsExecutionEngine, domain: Mapping[str, Any], _: Mapping[str, Any]) -> Wanted:
         operands = _operands(engine, domain)
-        return Wanted(Ask(_name(metric, operands, {}), build(operands[0]), listed=listed), finish)
+        return Wanted(Ask(_name(metric, operands, {}), build(operands[0]), listed=listed), finish, sure=sure)
 
     return {metric: provider}
 
@@ -156,6 +161,8 @@ def _sum(engine: PolarsExecutionEngine, domain: Mapping[str, Any], _: Mapping[st
     are groups (2.1.0): one that could have done so is not sure."""
     (operand,) = _operands(engine, domain)
     name, column, dtype = _name("column.sum", [operand], {}), operand.column, operand.dtype
+    if dtype.is_float():
+        return Wanted(Ask(name, column.sum()), sure=_never)
     if not isinstance(dtype, pl.Decimal):
         return Wanted(Ask(name, (column.cast(pl.Int128) if dtype.is_integer() else column).sum()))
     most = Decimal(10) ** (38 - dtype.scale)
@@ -200,6 +207,10 @@ def _share(metric: str, build: Callable[[pl.Expr], pl.Expr], of: Callable[[pl.Ex
     return _aggregate(metric, one, lambda share: share["part"] / share["of"] if share["of"] else 0)
 
 
+def _never(_: Any) -> bool:
+    return False
+
+
 def _plain(value: Any) -> Any:
     """Polars' standard deviation and mean are floats; what Great Expectations compares them with need not be."""
     return float(value) if isinstance(value, Decimal) else value
@@ -210,9 +221,9 @@ _AGGREGATES: dict[str, Provider] = {
     **_aggregate("column.min", lambda o: o.column.min()),
     **_aggregate("column.max", lambda o: o.column.max()),
     "column.sum": _sum,
-    **_aggregate("column.mean", lambda o: o.column.mean(), _plain),
+    **_aggregate("column.mean", lambda o: o.column.mean(), _plain, sure=_never),
     **_aggregate("column.median", lambda o: o.column.median(), _plain),
-    **_aggregate("column.standard_deviation", lambda o: o.column.std(), _plain),
+    **_aggregate("column.standard_deviation", lambda o: o.column.std(), _plain, sure=_never),
     **_aggregate("column.distinct_values.count", lambda o: o.column.drop_nulls().n_unique()),
     **_aggregate("column.non_null_count", lambda o: o.column.count()),
     **_share("column.non_null_proportion", lambda c: c.count(), lambda c: c.len()),

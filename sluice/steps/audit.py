@@ -137,13 +137,9 @@ def _look(ws: Workspace, contract: ProductContract, files: Mapping[str, Sequence
     nothing = read.drop(PARTITION).clear().lazy()
     frames = {label: apart.get(label, nothing) for label in files}
     gated = gate.audit_parts(read.lazy(), PARTITION, list(files), checks, columns=columns)
-    metrics, profiles = (
-        formulas.metrics_by(contract.metrics, read.lazy(), PARTITION),
-        profile_by(read.lazy(), PARTITION),
-    )
-    if len(apart) < len(files):
-        metrics = dict.fromkeys(files, formulas.metrics(contract.metrics, nothing)) | metrics
-        profiles = dict.fromkeys(files, profile(nothing)) | profiles
+    wanted = {name: (formula, "") for name, formula in contract.metrics.items()}
+    metrics = formulas.evaluate_each(wanted, {label: {"": frame} for label, frame in frames.items()})
+    profiles = dict.fromkeys(files, profile(nothing)) | profile_by(read.lazy(), PARTITION)
     return _Looked(frames, gated, metrics, profiles)
 
 
