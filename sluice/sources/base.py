@@ -16,6 +16,7 @@ A chunk is at most a few hundred thousand rows: what a split costs in memory doe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     from sluice.model.facts import Plan, Position, Split
     from sluice.model.interval import Interval
     from sluice.model.source import SourceContract
+
+_NAME = re.compile(r"[^\s,;{}()\n\t=_\x00-\x1f][^,;{}()\n\t=\x00-\x1f]{0,127}")
+
+
+def can_name_a_column(name: str) -> bool:
+    """Whether a Delta table can hold a column of the source's own name."""
+    return _NAME.fullmatch(name) is not None and name.strip() == name
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from sluice.errors import Broken
 from sluice.model.facts import Notice
 from sluice.model.source import Cursor, SourceContract
 from sluice.quality import cast
+from sluice.sources.base import can_name_a_column
 
 OWN = {
     "_batch": pl.String(),
@@ -26,7 +27,6 @@ OWN = {
     "_problem": pl.String(),
     "_raw": pl.String(),
 }
-_SAFE_NAME = re.compile(r"^[^\s,;{}()\n\t=_\x00-\x1f][^,;{}()\n\t=\x00-\x1f]{0,127}$")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -78,7 +78,7 @@ def conform(
     if contract.unknown_columns == "drop":
         frame, unknown = frame.drop(unknown), []
     for name in unknown:
-        if not _SAFE_NAME.match(name) or name.strip() != name:
+        if not can_name_a_column(name):
             raise Broken(
                 "contract.unknown_column",
                 f"{contract.source} has a column whose name {name!r} no table can hold",

@@ -250,3 +250,21 @@ def test_reads_back_whatever_pythons_csv_module_writes(
     frame = landed(tmp_path, text.getvalue().encode(), columns=text_columns(*names), csv={"null": None})
     assert frame.select(names).rows() == [tuple(row) for row in table]
     assert frame["_line"].to_list() == starts
+
+
+@pytest.mark.parametrize(
+    "header", ["id,name,price (UZS)", "id,name,Total,total", "id,name,ID", "id,NAME", "id,name,a=b"]
+)
+def test_a_header_no_table_can_hold_costs_its_file_only(tmp_path: Path, header: str) -> None:
+    """One cash desk's export with a new column must not keep every other desk's sales away."""
+    (tmp_path / "a.csv").write_bytes(f"{header}\n1,x{',5' * (header.count(',') - 1)}\n".encode())
+    (tmp_path / "b.csv").write_bytes(b"id,name\n2,y\n")
+    frame = rows(reading(tmp_path))
+    assert frame["id"].to_list() == [None, "2"]
+    assert frame["_problem"].to_list() == ["file.unreadable", None]
+    assert header in frame["_raw"][0]
+
+
+def test_a_name_no_table_can_hold_is_no_matter_where_unknown_columns_are_dropped(tmp_path: Path) -> None:
+    """It goes anyway."""
+    assert good(landed(tmp_path, b"id,name,price (UZS)\n1,x,5\n", unknown_columns="drop")) == [("1", "x", 2)]

@@ -47,7 +47,8 @@ def read_csv(file: BinaryIO, source: FilesSource, uri: str) -> Iterator[pl.DataF
         rest.skip(_BOM)
     wanted = [column.source_name or name for name, column in source.columns.items()]
     header = rest.header(csv, uri) if csv.header else wanted
-    names = landing_names(header, source.columns, uri, f"the header is {csv.delimiter.join(header)[:_SAID]}")
+    line = f"the header is {csv.delimiter.join(header)[:_SAID]}"
+    names = landing_names(header, source.columns, uri, line, source.unknown_columns == "keep")
     schema = text_schema(source.columns)
     for found in rest.records(dialect(csv), len(names)):
         rows = _parse(found, csv, names, schema, uri)

@@ -10,6 +10,7 @@ import polars as pl
 
 from sluice.errors import Broken
 from sluice.model.contract import Column
+from sluice.sources.base import can_name_a_column
 from sluice.sources.json_rows import OURS
 
 TAIL = {"_origin": pl.String(), "_line": pl.Int64(), "_problem": pl.String(), "_raw": pl.String()}
@@ -26,11 +27,14 @@ def typed_schema(columns: Mapping[str, Column]) -> Schema:
     return {name: column.parsed.polars() for name, column in columns.items()}
 
 
-def landing_names(header: Sequence[str], columns: Mapping[str, Column], uri: str, line: str) -> list[str]:
+def landing_names(
+    header: Sequence[str], columns: Mapping[str, Column], uri: str, line: str, keep: bool = True
+) -> list[str]:
     """What each column of the file is called from here on.
 
     Broken when a column the contract cannot do without is missing, or when a name stands twice: which of the two is
-    meant nobody can tell. A column without a name is called after its place.
+    meant nobody can tell. A column without a name is called after its place. With `keep`, an unknown column whose name
+    no table can hold makes its file unreadable, and the others go on.
     """
     named = [name or f"column_{number}" for number, name in enumerate(header, 1)]
     if twice := [name for name, times in Counter(named).items() if times > 1]:
@@ -48,8 +52,16 @@ def landing_names(header: Sequence[str], columns: Mapping[str, Column], uri: str
         name = wanted.get(source, source)
         while source not in wanted and name in taken:
             name = f"source.{name}"
+        if keep and source not in wanted and not can_name_a_column(name):
+            what = f"no table can hold a column named {source!r}: {line}"
+            raise Broken("file.unreadable", what, uri, "name it in the contract (`from:`), or drop unknown columns")
         taken.add(name)
         landed.append(name)
+    names = dict.fromkeys([*columns, *landed])
+    cases = Counter(name.lower() for name in names)
+    if keep and (alike := [name for name in names if cases[name.lower()] > 1]):
+        what = f"names that differ only by case, {alike[0]!r} and {alike[1]!r}: {line}"
+        raise Broken("file.unreadable", what, uri, "rename one of them, or drop unknown columns")
     return landed
 
 

@@ -47,7 +47,9 @@ class Parser:
         columns = self.source.columns
         with self._lock:
             header = self._ask({"do": "header"}, file, uri)["names"]
-            names = landing_names(header, columns, uri, f"the file has {', '.join(header)[:1000]}")
+            names = landing_names(
+                header, columns, uri, f"the file has {', '.join(header)[:1000]}", self.source.unknown_columns == "keep"
+            )
             types = [str(columns[name].parsed) if name in columns else None for name in names]
             wanted = {"columns": list(zip(header, names, types)), "timezone": self.source.timezone, "room": str(room)}
             pieces = self._ask({"do": "convert", **wanted}, file, uri)["pieces"]
