@@ -103,7 +103,7 @@ def test_a_scheduler_that_is_killed_is_named_and_the_next_run_goes_on(online: On
         result = finished(run, PATIENCE)
         worker.kill()
     assert result.code == 4, result.err
-    assert result.err.splitlines()[-4].startswith("workers.lost: the scheduler was lost while ")
+    assert "workers.lost: the scheduler was lost while " in result.err
     assert "Traceback" not in result.err
     assert "gold.daily_sales" not in online.site.versions()
     online.api.delay = 0.0
