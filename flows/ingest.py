@@ -1,4 +1,4 @@
-"""Sources to bronze to silver: one mapped branch per source and split; a source that fails stops only itself."""
+"""Sources to bronze to silver: a branch for each source, its splits side by side; one that fails stops only itself."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def once(done: Ingestion, sources: list[str], run: str, product: str | None, int
     planned = {s: p for s, future in plans.items() if (p := done.keep(s, future)) is not None and p["groups"]}
     groups = {s: refine.fan_out(plan) for s, plan in planned.items()}
     parts = {s: [done.keep(s, part) for part in futures] for s, futures in groups.items()}
-    commits = {s: refine.commit_refining.submit(planned[s], p) for s, p in parts.items() if s not in done.errors}
+    commits = {s: refine.commit(planned[s], p) for s, p in parts.items() if s not in done.errors}
     done.refined |= {s: facts for s, future in commits.items() if (facts := done.keep(s, future)) is not None}
 
 

@@ -74,7 +74,7 @@ def build_and_publish(product: str, labels: list[str], run: str, failed: dict[st
     plan = value(build.plan_build.submit(product, labels, run, failed))
     candidates = [value(c) for c in build.fan_out(plan)] if plan["chunks"] else []
     verdicts = [value(v) for v in audit.fan_out(plan, candidates)] if candidates else []
-    return value(publish.publish_intervals.submit(plan, candidates, verdicts, reason))
+    return value(publish.submit(plan, candidates, verdicts, reason))
 
 
 if __name__ == "__main__":

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import unmapped
-from prefect.futures import PrefectFutureList
+from prefect.futures import PrefectFuture
 
 from sluice.steps import audit
 from sluice.steps.build import BuildPlan, Candidate
-from tasks._presets import pure
+from tasks._presets import as_it_is, pure
 from tasks._workspace import workspace
 
 
@@ -19,5 +18,5 @@ def audit_candidate(plan: dict[str, Any], candidate: dict[str, Any]) -> dict[str
     return {label: verdict.as_dict() for label, verdict in verdicts.items()}
 
 
-def fan_out(plan: dict[str, Any], candidates: Any) -> PrefectFutureList[dict[str, Any]]:
-    return audit_candidate.map(unmapped(plan), candidates)
+def fan_out(plan: dict[str, Any], candidates: Any) -> list[PrefectFuture[dict[str, Any]]]:
+    return [audit_candidate.submit(as_it_is(plan), as_it_is(candidate)) for candidate in candidates]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import unmapped
-from prefect.futures import PrefectFutureList
+from prefect.futures import PrefectFuture
 
 from sluice.errors import SluiceError
 from sluice.steps import build
-from tasks._presets import lake, pure
+from tasks._presets import as_it_is, lake, pure
 from tasks._workspace import workspace
 
 
@@ -27,5 +26,5 @@ def build_intervals(plan: dict[str, Any], labels: list[str]) -> dict[str, Any]:
     return build.build(workspace(), build.BuildPlan.from_dict(plan), labels).as_dict()
 
 
-def fan_out(plan: dict[str, Any]) -> PrefectFutureList[dict[str, Any]]:
-    return build_intervals.map(unmapped(plan), [list(c) for c in plan["chunks"]])
+def fan_out(plan: dict[str, Any]) -> list[PrefectFuture[dict[str, Any]]]:
+    return [build_intervals.submit(as_it_is(plan), as_it_is(list(chunk))) for chunk in plan["chunks"]]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import unmapped
-from prefect.futures import PrefectFutureList
+from prefect.futures import PrefectFuture
 
 from sluice.steps import refine
-from tasks._presets import lake, pure
+from tasks._presets import as_it_is, lake, pure
 from tasks._workspace import workspace
 
 
@@ -29,7 +28,11 @@ def commit_refining(plan: dict[str, Any], parts: list[dict[str, Any]]) -> dict[s
     return refine.commit_refining(workspace(), refine.Refining.from_dict(plan), done).as_dict()
 
 
-def fan_out(plan: dict[str, Any]) -> PrefectFutureList[dict[str, Any]]:
-    """One mapped task per group of days."""
-    groups = [list(g) for g in plan["groups"]]
-    return refine_days.map(unmapped({**plan, "groups": []}), groups)
+def fan_out(plan: dict[str, Any]) -> list[PrefectFuture[dict[str, Any]]]:
+    """One task per group of days."""
+    head = {**plan, "groups": []}
+    return [refine_days.submit(as_it_is(head), as_it_is(list(group))) for group in plan["groups"]]
+
+
+def commit(plan: dict[str, Any], parts: list[dict[str, Any]]) -> PrefectFuture[dict[str, Any]]:
+    return commit_refining.submit(as_it_is(plan), as_it_is(parts))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
-from sluice.cli import _show
+from sluice.cli import _prefect, _show
 
 
 def call(flow: str, parameters: dict[str, Any], *, quiet: bool, verbose: bool) -> None:
@@ -25,5 +27,8 @@ def call(flow: str, parameters: dict[str, Any], *, quiet: bool, verbose: bool) -
             ]
     # Polars' own SIGINT handler lets the main thread sleep on while it waits for tasks: Ctrl-C would be without effect.
     signal.siginterrupt(signal.SIGINT, True)
-    with _show.progress(quiet=quiet or verbose):
+    with ExitStack() as around:
+        if _prefect.is_ours(os.environ.get("PREFECT_API_URL", "")):  # whoever runs a server may watch heartbeats there
+            around.enter_context(import_module("tasks._heartbeat").no_heartbeat())
+        around.enter_context(_show.progress(quiet=quiet or verbose))
         function(**parameters)

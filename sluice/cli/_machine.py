@@ -97,5 +97,6 @@ def _limits() -> Iterator[Finding]:
                   f"ulimit -n {max(_FILES, 4096)}" if few else "")  # fmt: skip
     cap = memory.cap()
     cores, little = len(os.sched_getaffinity(0)), cap.bytes < memory.SMALLEST
-    yield Finding("machine", "warn" if little else "ok", f"{cores} cores, {memory.said(cap.bytes)} of memory ({cap.of})",
-                  f"Give it {memory.said(memory.SMALLEST)} or more; see docs/how-to/memory.md." if little else "")  # fmt: skip
+    has = f"{cores} cores, {memory.said(cap.bytes)} of memory ({cap.of})"
+    wants = f"Give it {memory.said(memory.SMALLEST)} or more; see docs/how-to/memory.md." if little else ""
+    yield Finding("machine", "warn" if little else "ok", has, wants)

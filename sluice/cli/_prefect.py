@@ -73,11 +73,14 @@ def home() -> Path:
 
 def running() -> dict[str, str] | None:
     """Our local server, if it answers."""
-    try:
-        known: dict[str, str] = json.loads(_note().read_text())
-    except (OSError, ValueError):
-        return None
-    return known if is_healthy(known["url"]) else None
+    known = _noted()
+    return known if known and is_healthy(known["url"]) else None
+
+
+def is_ours(url: str) -> bool:
+    """Whether that is the local server that we started."""
+    known = _noted()
+    return known is not None and known["url"] == url
 
 
 def start() -> str:
@@ -141,6 +144,14 @@ def _answers(url: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def _noted() -> dict[str, str] | None:
+    try:
+        known: dict[str, str] = json.loads(_note().read_text())
+    except (OSError, ValueError):
+        return None
+    return known
 
 
 def _note() -> Path:
