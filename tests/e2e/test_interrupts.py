@@ -19,12 +19,14 @@ def in_the_middle(online: Online) -> subprocess.Popen[str]:
     process = online.site.start(*COMMAND)
     assert process.stderr is not None
     waiting = {"store_orders", "stores", "till_files"}
+    said = []
     for line in process.stderr:
+        said.append(line)
         waiting -= {name for name in waiting if f" {name}: " in line and "to read" in line}
         if not waiting:
             time.sleep(1)  # they give their slots back: those of a killed process stay taken for a minute
             return process
-    raise AssertionError("the run ended before it had planned its sources")
+    raise AssertionError(f"the run ended before it had planned its sources:\n{''.join(said)}")
 
 
 def assert_completes(online: Online) -> None:
