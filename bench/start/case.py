@@ -25,7 +25,7 @@ RUN = ("run", "daily_sales", "--for", str(story.SECOND))
 COMMANDS = {
     "help": (("--help",), 0.3),
     "status": (("status",), 1.0),
-    "trust": (("trust",), None),
+    "explain": (("explain", *RUN[1:]), None),
     "run_up_to_date": (RUN, 3.0),
 }
 # What no run can do without: the interpreter and Prefect.
