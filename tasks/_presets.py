@@ -107,6 +107,7 @@ def network(task_run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
         retry_jitter_factor=0.5,
         retry_condition_fn=is_worth_retrying,  # how often and after how long is the contract's: see `as_agreed`
         result_serializer="json",
+        cache_result_in_memory=False,  # of a thousand results, and not for several threads: the 1,001st split failed
         **_AFRESH,
     )
 
