@@ -171,26 +171,28 @@ def _record(
 ) -> dict[str, dict[str, Any]]:
     """Refusals and waits, written down in the lake; returns them by interval."""
     errors: dict[str, dict[str, Any]] = {}
+    details: dict[str, dict[str, Any]] = {}
     for label, verdict in verdicts.items():
         if not verdict.passed:
             errors[label] = {
                 "code": verdict.code, "disposition": "refused", "what": verdict.reason, "where": f"gold.{plan.product}",
                 "remedy": "Mend the source and run again. Readers keep the previous version until then.",
             }  # fmt: skip
-            detail = {"checks": list(verdict.checks), "candidate": files[label], "inputs": plans[label].inputs,
-                      "rows": verdict.rows, "metrics": verdict.metrics}  # fmt: skip
-            _attempt(ws, plan, label, errors[label], detail)
+            details[label] = {"checks": list(verdict.checks), "candidate": files[label], "inputs": plans[label].inputs,
+                              "rows": verdict.rows, "metrics": verdict.metrics}  # fmt: skip
     for label, each in plans.items():
         if each.error:
-            errors[label] = each.error
-            _attempt(ws, plan, label, each.error, {"inputs": each.inputs})
+            errors[label], details[label] = each.error, {"inputs": each.inputs}
+    record(ws, *(_attempt(ws, plans[label], plan, error, details[label]) for label, error in errors.items()))
     return errors
 
 
-def _attempt(ws: Workspace, plan: BuildPlan, label: str, error: Mapping[str, Any], detail: dict[str, Any]) -> None:
+def _attempt(
+    ws: Workspace, interval: IntervalPlan, plan: BuildPlan, error: Mapping[str, Any], detail: dict[str, Any]
+) -> Attempt:
     known = {k: error.get(k, "") for k in ("code", "disposition", "what", "where", "remedy")}
-    facts = {**detail, "fingerprint": {p.label: p.fingerprint for p in plan.each()}.get(label), **ws.signature()}
-    record(ws, Attempt(plan.product, label, ws.now().isoformat(), plan.run, **known, detail=facts))
+    facts = {**detail, "fingerprint": interval.fingerprint, **ws.signature()}
+    return Attempt(plan.product, interval.label, ws.now().isoformat(), plan.run, **known, detail=facts)
 
 
 def as_error(published: Published) -> SluiceError | None:
