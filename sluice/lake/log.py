@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _ENTRIES_AT_A_TIME = 16
 _MOST_SINCE_CHECKPOINT = 200  # delta-rs writes one every hundred commits
 _NEAR = 32  # commits of others between a file's time and the commit that added it
+_LINES = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TIMESTAMP = re.compile(r'(?<!\\)"timestamp":(\d+)')  # with a backslash it stands in somebody's facts
 
 
@@ -102,7 +103,8 @@ class Log:
 
 
 def newest_version(table: Table) -> int | None:
-    """The newest version there is; None where that takes more than the checkpoint and the names of entries after it."""
+    """The newest version there is; None where that takes more than the checkpoint and the names of entries after it,
+    or where the newest entry was cut off: opening the table says what is wrong with it."""
     version = last_checkpoint(table) or 0
     if not stage.is_local(table.uri):
         return None  # a request for each name: opening the table lists them in one
@@ -111,7 +113,7 @@ def newest_version(table: Table) -> int | None:
         return None
     while (folder / f"{version + 1:020}.json").exists():
         version += 1
-    return version
+    return version if _is_whole(folder / f"{version:020}.json") else None
 
 
 def last_checkpoint(table: Table) -> int | None:
@@ -121,6 +123,14 @@ def last_checkpoint(table: Table) -> int | None:
         return int(told["version"])
     except (OSError, ValueError, KeyError, TypeError):  # a hint, no more: without it the table is opened
         return None
+
+
+def _is_whole(entry: Path) -> bool:
+    """A power cut may leave an entry half written: what it says of itself comes first, and its rows never came."""
+    try:
+        return bool(_LINES.decode_lines(entry.read_bytes()))
+    except msgspec.DecodeError:
+        return False
 
 
 def _applications_at(table: Table, version: int) -> dict[str, int] | None:

@@ -90,7 +90,6 @@ class Table:
         if version is None:
             snapshot = self.snapshot()
             return snapshot.log if snapshot else None
-        self._refuse_empty_entry(version)
         return Log(self, version)
 
     def entry(self, version: int) -> str | None:
