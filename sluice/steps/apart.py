@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from sluice.errors import Misconfigured, SluiceError
@@ -29,7 +30,7 @@ def answer(ws: Workspace, plan: Any, labels: Sequence[str]) -> dict[str, Any]:
     """The candidate's facts. Misconfigured where it held too much."""
     request = {
         "lake": ws.lake.root, "storage": ws.lake.storage, "catalog": str(ws.catalog.root), "plan": plan.as_dict(),
-        "labels": list(labels), "memory": ws.memory.bytes,
+        "labels": list(labels), "memory": ws.memory.bytes, "parent": os.getpid(),
     }  # fmt: skip
     left, most = ws.memory.bytes - memory.resident(), 0
     what = f"building {plan.product} {span(labels)} by the streaming engine"
@@ -72,6 +73,13 @@ def _too_much(what: str, ws: Workspace, plan: Any) -> Misconfigured:
     )
 
 
+def _end_with(parent: int) -> None:
+    """A parent that was killed watches no more, and nobody is left to read the answer."""
+    while os.getppid() == parent:
+        time.sleep(_LOOKS_EVERY)
+    os._exit(1)
+
+
 def main() -> None:
     from sluice.catalog import load
     from sluice.lake.table import Lake
@@ -81,6 +89,7 @@ def main() -> None:
     answers = os.dup(1)
     os.dup2(2, 1)  # a transform may print
     asked = json.load(sys.stdin)
+    Thread(target=_end_with, args=(asked["parent"],), daemon=True).start()
     ws = Workspace(
         lake=Lake(asked["lake"], asked["storage"]),
         catalog=load(Path(asked["catalog"])),

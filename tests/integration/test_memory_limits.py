@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,51 @@ def test_a_streamed_build_that_grows_over_the_cap_is_stopped_and_gold_stays(tmp_
     shop.declare(transform=TRANSFORM)
     assert shop.refresh("2026-05-04").path == "streaming"
     assert shop.gold() == {"2026-05-04": (9, "90.00")}
+
+
+def test_a_streamed_build_does_not_outlive_the_process_that_watches_it(tmp_path: Path) -> None:
+    """A worker that is killed, by the kernel or a deployment, leaves nobody to end what grows over the cap."""
+    shop = Shop(tmp_path)
+    shop.drop("monday.csv", *day_of_sales("2026-05-04", range(5)))
+    shop.ingest()
+    told = tmp_path / "told"
+    shop.declare(transform=ENDLESS.replace("TOLD", str(told)))
+    code = f"from tests.support.pipeline import *\nshop = Shop(Path({str(tmp_path)!r}))\nshop.eager_rows = 1\n"
+    code += "plan = build.plan(shop.ws, 'takings', demand.parse(shop.ws, 'takings', '2026-05-04'), 'run')\n"
+    watcher = subprocess.Popen([sys.executable, "-c", code + "build.build(shop.ws, plan, plan.chunks[0])"])
+    try:
+        assert until(lambda: told.is_file() and told.read_text().isdigit())
+    finally:
+        watcher.kill()
+        watcher.wait()
+    child = int(told.read_text())
+    assert child != watcher.pid
+    assert until(lambda: not is_running(child))
+
+
+ENDLESS = """\
+    import os, time
+
+    def takings(sales):
+        with open("TOLD", "w") as told:
+            told.write(str(os.getpid()))
+        time.sleep(300)
+"""
+
+
+def until(said: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 60
+    while not said() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return said()
+
+
+def is_running(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"  # that one waits for its new parent to look at it
 
 
 def addresses(size: int) -> Callable[[], None]:
