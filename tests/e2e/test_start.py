@@ -21,7 +21,7 @@ print(code, *sys.modules)
 def test_a_run_with_nothing_new_imports_no_gate_and_is_complete_in_the_ui(site: Site, prefect_server: Server) -> None:
     """Great Expectations costs more to import than such a run costs as a whole."""
     assert site.sluice(*RUN).code == 0
-    versions = site.versions()
+    versions, taken = site.versions(), slots(prefect_server)  # a worker that was killed keeps its slots for a minute
     code, *modules = site.run(sys.executable, "-c", MODULES).out.split()
     assert code == "0"
     assert site.versions() == versions
@@ -31,7 +31,9 @@ def test_a_run_with_nothing_new_imports_no_gate_and_is_complete_in_the_ui(site: 
     newest = prefect_server.flow_runs()[0]
     assert newest.state.name == "Completed"
     assert "nothing new" in prefect_server.artifact_of(newest, "verdict-daily-sales")
-    assert all(limit.active_slots == 0 for limit in map(prefect_server.limit, LIMITS))
+    assert slots(prefect_server) <= taken, "a run that is over holds slots"
 
 
-LIMITS = [f"source-{name}" for name in ("online-orders", "store-orders", "stores", "till-files")]
+def slots(server: Server) -> int:
+    sources = ("online-orders", "store-orders", "stores", "till-files")
+    return sum(server.limit(f"source-{name}").active_slots for name in sources)
