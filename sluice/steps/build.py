@@ -13,7 +13,9 @@ import polars as pl
 
 from sluice import failpoints
 from sluice.errors import Broken, Late, SluiceError
-from sluice.lake import naming
+from sluice.lake import ledger, naming
+from sluice.lake.log import Log
+from sluice.lake.table import Snapshot
 from sluice.model.facts import Fact
 from sluice.model.interval import Interval
 from sluice.model.product import ProductContract
@@ -24,6 +26,7 @@ from sluice.steps.inputs import Pinned, Reading, interval_label
 from sluice.steps.land import position_of
 from sluice.steps.milestones import count, say, span
 from sluice.steps.publications import app, newest
+from sluice.steps.refine import last_refining
 from sluice.steps.standing import Standing
 from sluice.steps.workspace import Workspace
 
@@ -106,7 +109,7 @@ def plan(
         settled.refuse_other_cut(ws.catalog.source(source), ws.bronze(source).log())
     standing = newest(ws, product, [i.label for i in intervals], gold)
     code, hashed = ws.catalog.code_hash(product), contract.hash
-    reached = {each.source: _reached(ws, each.source) for each in contract.inputs.values() if each.source}
+    reached = {e.source: _reached(ws, e.source, pinned.snapshots[n]) for n, e in contract.inputs.items() if e.source}
     # After a failure or a refusal the interval is published again, be it the same: that answers for the failure.
     known = [i for i in intervals if i.label in standing]
     states = Standing(ws, {product: gold}).states(product, known, compare=False, found=standing)
@@ -263,17 +266,24 @@ def _judge_inputs(
     return None, caveats
 
 
-def _reached(ws: Workspace, source: str) -> datetime | None:
-    """How far into its time the source was read: where that is past an interval's end, no rows means that there are
-    none. A date counts as its midnight, as more of its day may come."""
+def _reached(ws: Workspace, source: str, silver: Snapshot | None) -> datetime | None:
+    """How far into its time the source was read, before any rows that this silver does not have yet: where that is past
+    an interval's end, no rows means that there are none. A date counts as its midnight, as more of its day may come."""
     contract = ws.catalog.source(source)
     if contract.position.mode not in ("cursor", "interval"):
         return None
-    position = position_of(ws.bronze(source).log())
+    position = position_of(_refined(ws.bronze(source).log(), silver))
     if position is None or position.value is None or position.value.lstrip("-").isdigit():
         return None
     instant = datetime.fromisoformat(position.value)
     return instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(contract.timezone))
+
+
+def _refined(bronze: Log | None, silver: Snapshot | None) -> Log | None:
+    """Bronze's log up to the first landing with rows that wait to be refined."""
+    through = (last_refining(silver) or {}).get("bronze_version", -1)
+    waiting = [entry.version for entry in ledger.entries(bronze, since=through) if entry.fact("dates")]
+    return Log(bronze.table, waiting[-1] - 1) if bronze and waiting else bronze
 
 
 def _standing(publication: Any) -> dict[str, Any] | None:
