@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 
 import polars as pl
 
@@ -56,6 +57,12 @@ def _hashes(frame: pl.DataFrame) -> pl.DataFrame:
 
 def file_name(content: str, run: str, sequence: int, unit: str | None = None) -> str:
     return f"{content}-{digest(unit) if unit else 'none'}-{sequence:04}-{run}"
+
+
+def other_name(name: str) -> str:
+    """A name of the same content, unit and run that nobody else has: where other bytes lie under the first."""
+    content, unit, sequence, run = name.split("-", 3)
+    return f"{content}-{unit}-{sequence}{secrets.randbelow(10**12):012}-{run}"
 
 
 def is_ours(path: str) -> bool:

@@ -2,6 +2,10 @@
 
 A staged file belongs to nobody until a commit names it. On a disk it gets its name when it is whole, and is flushed to
 the platter before anybody hears of it: a power cut must not leave a committed file without its bytes.
+
+A file is never replaced. Of a step that runs twice (a lost worker comes back, a run is done again after a crash) the
+first may be committed already, with its size, when the second writes: the same bytes are taken as they lie, and other
+bytes get a name of their own.
 """
 
 from __future__ import annotations
@@ -13,10 +17,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import polars as pl
 
-from sluice.lake import parquet, statistics
+from sluice.lake import naming, parquet, statistics
 from sluice.model.facts import StagedFile
 
 # Readers skip row groups by their bounds. A landed chunk of 130,000 rows, sorted by day, is read in sixteenths; a
@@ -43,9 +48,8 @@ def write(
     storage: dict[str, str] | None = None,
 ) -> StagedFile:
     """Writes `frame` (without partition columns) below the table at `root`; the name is the caller's to make unique."""
-    path = _path(name, partition or {})
     body = parquet.encode(frame, parquet.many_valued(frame), _ROW_GROUP_IN_PARTITION if partition else _ROW_GROUP)
-    _put(root, path, body, storage or {})
+    path = _put(root, name, partition or {}, body, storage or {})
     _flush(root, [path])
     return StagedFile(path, frame.height, len(body), statistics.of(frame), partition or {})
 
@@ -64,9 +68,8 @@ def write_each(
     staged: dict[str, StagedFile] = {}
     for height, each in ordered[by].rle().struct.unnest().iter_rows():
         if (name := names.get(value := str(each))) is not None:
-            path = _path(name, {by: value})
             body = parquet.encode(rows.slice(start, height), plain, _ROW_GROUP_IN_PARTITION)
-            _put(root, path, body, storage or {})
+            path = _put(root, name, {by: value}, body, storage or {})
             staged[value] = StagedFile(path, height, len(body), said[value], {by: value})
         start += height
     _flush(root, [file.path for file in staged.values()])
@@ -80,23 +83,43 @@ def _path(name: str, partition: dict[str, str]) -> str:
     return "/".join([*(f"{k}={v}" for k, v in partition.items()), f"{name}.parquet"])
 
 
-def _put(root: str, path: str, body: bytes, storage: dict[str, str]) -> None:
-    if not is_local(root):
-        import obstore
+def _put(root: str, name: str, partition: dict[str, str], body: bytes, storage: dict[str, str]) -> str:
+    """The path below which these bytes lie, and no others."""
+    create = _create_local if is_local(root) else _create_remote
+    path = _path(name, partition)
+    while not create(f"{root}/{path}", body, storage):
+        path = _path(naming.other_name(name), partition)
+    return path
 
-        folder, _, name = f"{root}/{path}".rpartition("/")
-        with _outages():
-            obstore.put(object_store(folder, storage), name, body)
-        return
-    target = Path(root, path)
+
+def _create_local(uri: str, body: bytes, _: dict[str, str]) -> bool:
+    """Whether the file holds these bytes. Linked, not renamed, as that fails where there is one; Delta's log does it
+    the same way. A process id would not tell two writers apart: every container has a process 1."""
+    target = Path(uri)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{target.name}.{uuid4().hex}.tmp")
     try:
         temporary.write_bytes(body)
-        temporary.replace(target)
-    except BaseException:
+        os.link(temporary, target)
+    except FileExistsError:
+        return target.read_bytes() == body
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
+    return True
+
+
+def _create_remote(uri: str, body: bytes, storage: dict[str, str]) -> bool:
+    import obstore
+    from obstore.exceptions import AlreadyExistsError
+
+    folder, _, name = uri.rpartition("/")
+    with _outages():
+        store = object_store(folder, storage)
+        try:
+            obstore.put(store, name, body, mode="create")
+        except AlreadyExistsError:  # also after an answer of our own that was lost on its way
+            return bytes(obstore.get(store, name).bytes()) == body
+    return True
 
 
 def _flush(root: str, paths: Sequence[str]) -> None:

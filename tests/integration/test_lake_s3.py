@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 
 from sluice.errors import Transient
-from sluice.lake import ledger
+from sluice.lake import ledger, naming
+from sluice.lake.commit import commit
 from sluice.lake.table import Lake
 from tests.support import lake
 from tests.support.invariants import violations
@@ -123,3 +124,18 @@ def test_a_wrong_key_is_not_taken_for_an_empty_lake(server: S3Server, on_s3: Lak
     with pytest.raises(Exception, match="lake\\.") as failed:
         locked.table("gold", "numbers").snapshot()
     assert failed.value.code in ("lake.unavailable", "lake.corrupt")  # type: ignore[attr-defined]
+
+
+def test_a_late_worker_leaves_a_committed_object_as_it_is(on_s3: Lake) -> None:
+    """A put that replaced it would leave the log with the size of other bytes; the same bytes are taken as they lie."""
+    table = on_s3.table("gold", "numbers")
+    name = naming.file_name(naming.content(pl.DataFrame({"n": [1]})), "run", 0)
+    first = table.write(pl.DataFrame({"n": [1]}), name)
+    commit(table, lake.NUMBERS, run="run", add=[first], metadata={})
+    assert table.write(pl.DataFrame({"n": [1]}), name) == first
+    late = table.write(pl.DataFrame({"n": [1], "landed": ["later"]}), name)
+    assert late.path != first.path
+    assert lake.numbers(table) == [1]
+    assert table.scan_staged([late], pl.Schema({"n": pl.Int64(), "landed": pl.String()})).collect().rows() == [
+        (1, "later")
+    ]

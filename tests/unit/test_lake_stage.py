@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.errors import Transient
-from sluice.lake import statistics
+from sluice.lake import naming, statistics
 from sluice.lake.commit import commit
 from sluice.lake.table import Table
 from tests.support import lake
@@ -274,3 +275,51 @@ def test_a_process_that_is_killed_among_many_files_has_committed_none(tmp_path: 
     staged = table.write_each(frame, "day", dict.fromkeys(frame["day"], "file"))
     commit(table, lake.BY_DAY, run="again", add=list(staged.values()), metadata={}, partition="day")
     assert lake.numbers(table) == list(range(40))
+
+
+FILE = naming.file_name(naming.content(pl.DataFrame({"n": [1]})), "run", 0)
+
+
+def test_a_late_worker_leaves_a_committed_file_as_it_is(tmp_path: Path) -> None:
+    """Its size stands in the log, and readers look for the footer there: with other bytes the file is broken."""
+    table = lake.table(tmp_path)
+    first = table.write(pl.DataFrame({"n": [1]}), FILE)
+    commit(table, lake.NUMBERS, run="run", add=[first], metadata={})
+    late = table.write(pl.DataFrame({"n": [1], "landed": ["later"]}), FILE)
+    assert lake.numbers(table) == [1]
+    for file, width in ((first, 1), (late, 2)):
+        assert file.size == (Path(table.uri) / file.path).stat().st_size
+        assert pl.read_parquet(f"{table.uri}/{file.path}").width == width
+        assert naming.is_ours(file.path)
+        assert file.path.endswith("-run.parquet")
+
+
+def test_a_step_that_is_done_again_takes_the_file_that_lies_there(tmp_path: Path) -> None:
+    """With the same bytes there is nothing to write, and no orphan to sweep."""
+    table = lake.table(tmp_path)
+    days = pl.DataFrame({"n": [1, 2], "day": ["d1", "d2"]})
+    first = table.write_each(days, "day", {"d1": FILE, "d2": FILE})
+    assert table.write_each(days, "day", {"d1": FILE, "d2": FILE}) == first
+    assert len(list(Path(table.uri).rglob("*.*"))) == 2
+
+
+@pytest.mark.parametrize("left", [0, 100])
+def test_what_a_power_cut_left_of_a_file_is_not_taken_for_it(tmp_path: Path, left: int) -> None:
+    """A name may reach the platter before its bytes: the same run, done again, must not commit the torso."""
+    table = lake.table(tmp_path)
+    file = Path(table.uri, table.write(pl.DataFrame({"n": [1]}), FILE).path)
+    file.write_bytes(file.read_bytes()[:left])
+    commit(table, lake.NUMBERS, run="run", add=[table.write(pl.DataFrame({"n": [1]}), FILE)], metadata={})
+    assert lake.numbers(table) == [1]
+
+
+def test_writers_of_one_name_with_one_process_id_do_not_mix(tmp_path: Path) -> None:
+    """Every container has a process 1: by that alone two of them wrote into one temporary file."""
+    table = lake.table(tmp_path)
+    frames = [pl.DataFrame({"n": [1] * rows}) for rows in range(1, 9) for _ in range(4)]
+    with ThreadPoolExecutor(len(frames)) as pool:
+        files = list(pool.map(lambda frame: table.write(frame, FILE), frames))
+    for frame, file in zip(frames, files, strict=True):
+        assert pl.read_parquet(f"{table.uri}/{file.path}").equals(frame)
+        assert file.size == (Path(table.uri) / file.path).stat().st_size
+    assert list(Path(table.uri).rglob("*.tmp")) == []
