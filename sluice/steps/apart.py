@@ -24,6 +24,7 @@ from sluice.steps.milestones import span
 from sluice.steps.workspace import Workspace
 
 _LOOKS_EVERY = 0.05  # seconds
+_TOLD_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # by a person or a deployment, as the parent is
 
 
 def answer(ws: Workspace, plan: Any, labels: Sequence[str]) -> dict[str, Any]:
@@ -51,6 +52,8 @@ def answer(ws: Workspace, plan: Any, labels: Sequence[str]) -> dict[str, Any]:
         if child.poll() is None:
             child.kill()
             child.communicate()
+    if -child.returncode in _TOLD_TO_STOP:
+        raise RuntimeError(f"{what} was told to stop")
     if child.returncode < 0:
         name = signal.Signals(-child.returncode).name
         raise _too_much(f"{what} ended by {name} when it held {memory.said(most)}", ws, plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -68,6 +69,26 @@ def test_a_streamed_build_does_not_outlive_the_process_that_watches_it(tmp_path:
     assert until(lambda: not is_running(child))
 
 
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_a_streamed_build_that_is_told_to_stop_is_not_called_too_large(tmp_path: Path, sent: signal.Signals) -> None:
+    """A deployment that stops a worker and all it started must not leave advice to raise SLUICE_MEMORY. What the kernel
+    ends, with SIGKILL, was too large."""
+    shop = Shop(tmp_path)
+    shop.drop("monday.csv", *day_of_sales("2026-05-04", range(5)))
+    shop.declare(transform=STOPPED.replace("SENT", str(sent.value)))
+    shop.eager_rows = 1
+    with pytest.raises(RuntimeError if sent is signal.SIGTERM else Misconfigured) as caught:
+        shop.refresh("2026-05-04")
+    assert ("was told to stop" in str(caught.value)) is (sent is signal.SIGTERM)
+
+
+STOPPED = """\
+    import os, time
+
+    def takings(sales):
+        os.kill(os.getpid(), SENT)
+        time.sleep(300)
+"""
 ENDLESS = """\
     import os, time
 
